@@ -139,3 +139,114 @@ export interface HostVolume {
   trim(offset: number, length: number): Promise<void>;
   zero(offset: number, length: number): Promise<void>;
 }
+
+/** A relationship as one of its two servers sees it. Ask the acting primary's server first, else the reachable one. */
+export interface RelationshipStatus {
+  readonly id: string;
+  readonly name: string;
+  readonly mode: 'consistency-point';
+  readonly policy: 'availability' | 'strict';
+  readonly recovery: 'automatic' | 'manual';
+  /** Which home role this server's volume has. Home roles never swap. */
+  readonly home: 'source' | 'destination';
+  readonly role: 'primary' | 'secondary';
+  readonly roleEpoch: number;
+  readonly localVolumeId: string;
+  readonly peerVolumeId: string;
+  readonly peerServerId: string;
+  readonly connected: boolean;
+  /** State of the secondary's image as known here (replication/state ImageState). */
+  readonly imageState: string;
+  readonly conditions: readonly { readonly code: string; readonly since: number; readonly cause: string }[];
+  readonly direction: 'forward' | 'reversed';
+  readonly lag: { readonly writes: number; readonly bytes: number; readonly seconds: number };
+  readonly fractureLog: { readonly regions: number; readonly dirty: number; readonly regionSizeBytes: number };
+  /** Dirty regions as a bitmap for the heat map: 256 buckets, share of dirty regions in each, 0..1. */
+  readonly heat: readonly number[];
+  readonly resync: ResyncProgress | null;
+  readonly lastContactWallMs: number | null;
+  readonly position: { readonly sourceCp: number; readonly ownCp: number; readonly sequence: number } | null;
+  readonly safetySnapshot: { readonly atWallMs: number } | null;
+  readonly actions: readonly { readonly action: string; readonly allowed: boolean; readonly confirm: 'none' | 'typed'; readonly refusal?: RefusalData }[];
+}
+
+export interface ResyncProgress {
+  readonly kind: 'full' | 'update' | 'reverse' | 'overwrite-primary';
+  readonly regionsTotal: number;
+  readonly regionsDone: number;
+  readonly regionsDiffering: number;
+  readonly bytesCopied: number;
+  readonly bytesVolume: number;
+  readonly startedAtMs: number;
+  readonly paused: boolean;
+}
+
+export interface RefusalData {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly overridable: boolean;
+  readonly details?: JsonObject;
+}
+
+/** Options of an action on a relationship. `confirmed` stands for the typed confirmation (CLI `--yes`, the name typed in the console). */
+export interface ActionOptions {
+  readonly confirmed: boolean;
+  readonly force?: boolean;
+  readonly keep?: 'source' | 'destination';
+}
+
+/** What an action would do, said before it is done. */
+export interface ActionPreview {
+  readonly action: string;
+  readonly allowed: boolean;
+  readonly refusal?: RefusalData;
+  readonly confirm: 'none' | 'typed';
+  /** Sentences, most important first. */
+  readonly effects: readonly string[];
+  readonly regions: number;
+  readonly bytesAtMost: number;
+  /** What would be lost: writes known missing, and whether more may be missing that cannot be known (3.12 rule 6). */
+  readonly loss: { readonly knownWrites: number; readonly unknownAfterWallMs: number | null };
+  readonly lastSafe: { readonly cp: number; readonly sequence: number } | null;
+  readonly expectedMs: number | null;
+}
+
+/** The outcome of an action: done at once, or work that goes on and can be watched through `RelationshipStatus.resync`. */
+export type ActionOutcome =
+  | { readonly kind: 'refused'; readonly refusal: RefusalData }
+  | { readonly kind: 'done'; readonly result: JsonObject }
+  /** `finished` resolves with the result or rejects; the action survives a restart of the server on its own. */
+  | { readonly kind: 'running'; readonly finished: Promise<JsonObject>; readonly progress: () => ResyncProgress | null };
+
+/**
+ * The public face of `StorageServer` (index.ts of this folder).
+ *
+ * - `boot()` resolves when log and pools are open and volumes are admitted or waiting; it never rejects for damaged
+ *   files: the state says `refused`.
+ * - `shutdown()` takes a last consistency point and closes; the incarnation is to be revoked afterwards.
+ * - A crash is: revoke the incarnation, forget the object.
+ */
+export interface StorageServerFace {
+  readonly id: string;
+  boot(): Promise<void>;
+  shutdown(): Promise<void>;
+  status(): ServerStatus;
+  createPool(spec: { readonly id: string; readonly name: string; readonly arrayId: string; readonly groups: readonly { readonly level: string; readonly slots: readonly number[]; readonly unitBlocks: number }[] }): Promise<void>;
+  volumes(): readonly VolumeStatus[];
+  createVolume(spec: { readonly id: string; readonly name: string; readonly poolId: string; readonly sizeBytes: number }): Promise<void>;
+  growVolume(volumeId: string, sizeBytes: number): Promise<void>;
+  removeVolume(volumeId: string): Promise<void>;
+  /** The volume as a host sees it; rejects requests with `volume/not-owner` while this side is secondary. */
+  hostVolume(volumeId: string): HostVolume;
+  /** What a promotion now would give (image plus log), read-only, for checksum, read and export. `cp` and `sequence` name it. */
+  frozenView(volumeId: string): Promise<{ readonly cp: number; readonly sequence: number; readonly sizeBytes: number; read(offset: number, length: number): Promise<Uint8Array>; isHole(offset: number, length: number): Promise<boolean>; close(): Promise<void> }>;
+  consistencyPoint(trigger: CpTrigger): Promise<CpSummary>;
+  /** Creates the relationship on both sides (this server holds the source). Initial sync starts at once. */
+  createRelationship(spec: { readonly id: string; readonly name: string; readonly volumeId: string; readonly peerServerId: string; readonly peerVolumeId: string; readonly policy: 'availability' | 'strict'; readonly recovery: 'automatic' | 'manual' }): Promise<ActionOutcome>;
+  relationships(): readonly RelationshipStatus[];
+  preview(relationshipId: string, action: string): Promise<ActionPreview>;
+  act(relationshipId: string, action: string, options: ActionOptions): Promise<ActionOutcome>;
+  /** Offline check of every pool on committed roots and of the logs. */
+  check(): Promise<readonly { readonly file: string; readonly offset: number; readonly expected: string; readonly found: string }[]>;
+}
