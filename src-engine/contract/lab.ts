@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { bytesSchema, countSchema, instantSchema, noInput, query } from './common.ts';
+
+export const labInfoSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** Absolute path of the lab's directory. */
+  directory: z.string(),
+  formatVersion: countSchema,
+  /** `two-site` for the demo lab. */
+  demo: z.string().nullable(),
+  createdAt: instantSchema,
+  openedAt: instantSchema,
+  /** The engine's wall clock now; a `clock-jump` fault moves it. */
+  now: instantSchema,
+  sites: countSchema,
+  servers: countSchema,
+  volumes: countSchema,
+  mirrors: countSchema,
+  usedBytes: bytesSchema,
+  freeBytes: bytesSchema.nullable(),
+});
+export type LabInfo = z.infer<typeof labInfoSchema>;
+
+/** What each server still does before it admits hosts. */
+export const labOpeningSchema = z.object({
+  done: z.boolean(),
+  servers: z.array(
+    z.object({
+      server: z.string(),
+      phase: z.enum(['off', 'reading-labels', 'replaying', 'handshake', 'serving', 'failed']),
+      detail: z.string(),
+      /** While `handshake` waits for an absent peer: when it goes on by primary bias. */
+      peerWaitUntil: instantSchema.nullable(),
+    }),
+  ),
+});
+export type LabOpening = z.infer<typeof labOpeningSchema>;
+
+export const checkReportSchema = z.object({
+  verdict: z.enum(['clean', 'repaired', 'damaged']),
+  problems: z.array(
+    z.object({
+      /** Path relative to the lab's directory. */
+      file: z.string(),
+      offset: z.number().int().nullable(),
+      expected: z.string(),
+      found: z.string(),
+      /** What was or can be done. */
+      action: z.string().optional(),
+    }),
+  ),
+  checked: z.object({ files: countSchema, blocks: countSchema, bytes: bytesSchema }).optional(),
+});
+export type CheckReport = z.infer<typeof checkReportSchema>;
+
+export const labContract = {
+  info: query
+    .route({ method: 'GET', path: '/lab', summary: 'The open lab', tags: ['lab'] })
+    .input(noInput)
+    .output(labInfoSchema),
+  opening: query
+    .route({
+      method: 'GET',
+      path: '/lab/opening',
+      summary: 'What the servers still do before they serve',
+      tags: ['lab'],
+    })
+    .input(noInput)
+    .output(labOpeningSchema),
+  /** Reads committed roots and sealed logs of the running lab; repairs nothing. Takes as long as reading everything. */
+  check: query
+    .route({ method: 'POST', path: '/lab/check', summary: 'Check all persistent structures, read-only', tags: ['lab'] })
+    .input(noInput)
+    .output(checkReportSchema),
+};
