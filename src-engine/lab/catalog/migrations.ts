@@ -1,0 +1,44 @@
+/** Each entry takes the catalog from version index to index + 1; they only ever grow at the end. */
+import { COLLECTIONS } from './types.ts';
+
+export const MIGRATIONS: readonly string[] = [
+  `
+  ${COLLECTIONS.map(
+    (name) => `
+  CREATE TABLE ${name} (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL CHECK (json_valid(body))
+  ) STRICT;`,
+  ).join('')}
+  CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    message TEXT NOT NULL,
+    details TEXT CHECK (details IS NULL OR json_valid(details))
+  ) STRICT;
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    procedure TEXT NOT NULL,
+    input TEXT NOT NULL,
+    outcome TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE answers (
+    request_id TEXT PRIMARY KEY,
+    procedure TEXT NOT NULL,
+    input_hash TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE samples (
+    at_ms INTEGER PRIMARY KEY,
+    sample TEXT NOT NULL
+  ) STRICT;
+  `,
+];

@@ -1,0 +1,238 @@
+/** The catalog in SQLite: WAL, STRICT tables, migrations. */
+import { openDatabase, sqliteCode, type Database } from './database.ts';
+import { MIGRATIONS } from './migrations.ts';
+import { CatalogConflict, KEEP, type AuditRow, type Catalog, type CollectionName, type Document, type EventRow } from './types.ts';
+import { SEVERITIES, type Severity } from '../../contract/index.ts';
+
+export type CatalogOpening =
+  | { readonly ok: true; readonly catalog: Catalog; readonly migratedFrom: number | null }
+  | { readonly ok: false; readonly reason: 'damaged' | 'newer'; readonly message: string };
+
+export interface CatalogOptions {
+  /** Absolute path of the database. */
+  readonly path: string;
+  readonly binding?: string;
+  /** Called before an older catalog is changed; copies it to a backup. */
+  readonly backup?: (fromVersion: number, copyTo: (path: string) => void) => void;
+}
+
+/** Rows pruned in batches, so that retention costs little per entry. */
+const PRUNE_EVERY = 1_000;
+
+export function openSqliteCatalog(options: CatalogOptions): CatalogOpening {
+  let database: Database;
+  try {
+    database = openDatabase(options.path, options.binding === undefined ? {} : { binding: options.binding });
+  } catch (error) {
+    return { ok: false, reason: 'damaged', message: text(error) };
+  }
+  try {
+    const version = Number(database.pragma('user_version', { simple: true }));
+    if (version > MIGRATIONS.length) {
+      database.close();
+      return { ok: false, reason: 'newer', message: `format ${version}, this program knows up to ${MIGRATIONS.length}` };
+    }
+    const verdict = String(database.pragma('quick_check(1)', { simple: true }));
+    if (verdict !== 'ok') {
+      database.close();
+      return { ok: false, reason: 'damaged', message: verdict };
+    }
+    database.pragma('journal_mode = WAL');
+    // The catalog is not the authority for data; NORMAL keeps it consistent after a power loss, if a moment older.
+    database.pragma('synchronous = NORMAL');
+    const fresh = version === 0;
+    if (version < MIGRATIONS.length) {
+      if (!fresh) options.backup?.(version, (path) => database.exec(`VACUUM INTO '${path.replaceAll("'", "''")}'`));
+      database.transaction(() => {
+        for (const migration of MIGRATIONS.slice(version)) database.exec(migration);
+        database.pragma(`user_version = ${MIGRATIONS.length}`);
+      })();
+    }
+    const migratedFrom = !fresh && version < MIGRATIONS.length ? version : null;
+    return { ok: true, catalog: new SqliteCatalog(database), migratedFrom };
+  } catch (error) {
+    database.close();
+    if (sqliteCode(error) === null) throw error;
+    return { ok: false, reason: 'damaged', message: text(error) };
+  }
+}
+
+interface DocumentRow {
+  readonly id: string;
+  readonly name: string;
+  readonly body: string;
+}
+interface EventTableRow {
+  readonly id: number;
+  readonly at_ms: number;
+  readonly kind: string;
+  readonly severity: string;
+  readonly subject: string;
+  readonly message: string;
+  readonly details: string | null;
+}
+
+class SqliteCatalog implements Catalog {
+  readonly #database: Database;
+  #lastEventId: number;
+  #appended = 0;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#lastEventId = this.eventRange().lastId;
+  }
+
+  transaction<T>(run: () => T): T {
+    if (this.#database.inTransaction) return run();
+    return this.#database.transaction(run)();
+  }
+
+  all(collection: CollectionName): readonly Document[] {
+    const rows = this.#prepare<[], DocumentRow>(`SELECT id, name, body FROM ${collection} ORDER BY position`).all();
+    return rows.map(documentOf);
+  }
+  get(collection: CollectionName, id: string): Document | null {
+    const row = this.#prepare<[string], DocumentRow>(`SELECT id, name, body FROM ${collection} WHERE id = ?`).get(id);
+    return row === undefined ? null : documentOf(row);
+  }
+  put(collection: CollectionName, document: Document): void {
+    try {
+      this.#prepare<[string, string, string], never>(
+        `INSERT INTO ${collection} (id, name, body) VALUES (?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body`,
+      ).run(document.id, document.name, JSON.stringify(document.body));
+    } catch (error) {
+      if (sqliteCode(error) === 'SQLITE_CONSTRAINT_UNIQUE') throw new CatalogConflict(collection, document.name);
+      throw error;
+    }
+  }
+  remove(collection: CollectionName, id: string): void {
+    this.#prepare<[string], never>(`DELETE FROM ${collection} WHERE id = ?`).run(id);
+  }
+
+  appendEvent(event: Omit<EventRow, 'id'>): EventRow {
+    const id = this.#lastEventId + 1;
+    this.#prepare<[number, number, string, string, string, string, string | null], never>(
+      'INSERT INTO events (id, at_ms, kind, severity, subject, message, details) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ).run(
+      id,
+      Math.floor(event.atMs),
+      event.kind,
+      event.severity,
+      event.subject,
+      event.message,
+      event.details === null ? null : JSON.stringify(event.details),
+    );
+    this.#lastEventId = id;
+    this.#appended += 1;
+    if (this.#appended % PRUNE_EVERY === 0) this.pruneEvents(KEEP.events);
+    return { ...event, id };
+  }
+  eventsAfter(after: number, limit: number): readonly EventRow[] {
+    return this.#prepare<[number, number], EventTableRow>('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?')
+      .all(after, limit)
+      .map(eventOf);
+  }
+  eventsBefore(before: number, limit: number): readonly EventRow[] {
+    return this.#prepare<[number, number], EventTableRow>('SELECT * FROM events WHERE id < ? ORDER BY id DESC LIMIT ?')
+      .all(before, limit)
+      .map(eventOf);
+  }
+  eventRange(): { firstId: number; lastId: number } {
+    const row = this.#prepare<[], { first: number | null; last: number | null }>(
+      'SELECT min(id) AS first, max(id) AS last FROM events',
+    ).get();
+    return { firstId: row?.first ?? 0, lastId: row?.last ?? 0 };
+  }
+  pruneEvents(keep: number): void {
+    this.#prepare<[number], never>('DELETE FROM events WHERE id <= ?').run(this.#lastEventId - keep);
+  }
+
+  appendAudit(row: AuditRow): void {
+    const done = this.#prepare<[number, string, string, string, string], never>(
+      'INSERT INTO audit (at_ms, actor, procedure, input, outcome) VALUES (?, ?, ?, ?, ?)',
+    ).run(Math.floor(row.atMs), row.actor, row.procedure, JSON.stringify(row.input ?? null), row.outcome);
+    const id = Number(done.lastInsertRowid);
+    if (id % PRUNE_EVERY === 0) this.#prepare<[number], never>('DELETE FROM audit WHERE id <= ?').run(id - KEEP.audits);
+  }
+  audits(limit: number): readonly AuditRow[] {
+    const rows = this.#prepare<[number], { at_ms: number; actor: string; procedure: string; input: string; outcome: string }>(
+      'SELECT at_ms, actor, procedure, input, outcome FROM audit ORDER BY id DESC LIMIT ?',
+    ).all(limit);
+    return rows.map((row) => ({ atMs: row.at_ms, actor: row.actor, procedure: row.procedure, input: parse(row.input), outcome: row.outcome }));
+  }
+
+  answer(requestId: string): { procedure: string; inputHash: string; answer: unknown } | null {
+    const row = this.#prepare<[string], { procedure: string; input_hash: string; answer: string }>(
+      'SELECT procedure, input_hash, answer FROM answers WHERE request_id = ?',
+    ).get(requestId);
+    return row === undefined ? null : { procedure: row.procedure, inputHash: row.input_hash, answer: parse(row.answer) };
+  }
+  rememberAnswer(requestId: string, procedure: string, inputHash: string, answer: unknown, atMs: number): void {
+    this.transaction(() => {
+      this.#prepare<[string, string, string, string, number], never>(
+        'INSERT OR REPLACE INTO answers (request_id, procedure, input_hash, answer, at_ms) VALUES (?, ?, ?, ?, ?)',
+      ).run(requestId, procedure, inputHash, JSON.stringify(answer ?? null), Math.floor(atMs));
+      this.#prepare<[number], never>(
+        'DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers ORDER BY rowid DESC LIMIT -1 OFFSET ?)',
+      ).run(KEEP.answers);
+    });
+  }
+
+  appendSample(atMs: number, sample: unknown): void {
+    this.#prepare<[number, string], never>('INSERT OR REPLACE INTO samples (at_ms, sample) VALUES (?, ?)').run(
+      Math.floor(atMs),
+      JSON.stringify(sample),
+    );
+    this.#prepare<[number], never>(
+      'DELETE FROM samples WHERE at_ms IN (SELECT at_ms FROM samples ORDER BY at_ms DESC LIMIT -1 OFFSET ?)',
+    ).run(KEEP.samples);
+  }
+  samples(fromMs: number): readonly { atMs: number; sample: unknown }[] {
+    const rows = this.#prepare<[number], { at_ms: number; sample: string }>(
+      'SELECT at_ms, sample FROM samples WHERE at_ms >= ? ORDER BY at_ms',
+    ).all(Math.floor(fromMs));
+    return rows.map((row) => ({ atMs: row.at_ms, sample: parse(row.sample) }));
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  readonly #statements = new Map<string, unknown>();
+  #prepare<Parameters extends unknown[], Row>(sql: string): Statement<Parameters, Row> {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known as Statement<Parameters, Row>;
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement as unknown as Statement<Parameters, Row>;
+  }
+}
+
+/** What is used of a prepared statement, with the shapes that the SQL beside it promises. */
+interface Statement<Parameters extends unknown[], Row> {
+  run(...parameters: Parameters): { readonly lastInsertRowid: number | bigint };
+  get(...parameters: Parameters): Row | undefined;
+  all(...parameters: Parameters): Row[];
+}
+
+function documentOf(row: DocumentRow): Document {
+  return { id: row.id, name: row.name, body: parse(row.body) };
+}
+
+function eventOf(row: EventTableRow): EventRow {
+  const details = row.details === null ? null : (parse(row.details) as Record<string, unknown>);
+  return { id: row.id, atMs: row.at_ms, kind: row.kind, severity: severityOf(row.severity), subject: row.subject, message: row.message, details };
+}
+
+function severityOf(value: string): Severity {
+  return SEVERITIES.find((severity) => severity === value) ?? 'notice';
+}
+
+function parse(json: string): unknown {
+  return JSON.parse(json) as unknown;
+}
+
+function text(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}
