@@ -128,16 +128,18 @@ class Gate {
           },
           () => undefined,
         );
-        return this.#session(await new Promise<Session>((resolve, reject) => {
-          dialled.then(
-            (session) => {
-              if (this.live) resolve(session);
-            },
-            (error: unknown) => {
-              if (this.live) reject(error);
-            },
-          );
-        }));
+        return this.#session(
+          await new Promise<Session>((resolve, reject) => {
+            dialled.then(
+              (session) => {
+                if (this.live) resolve(session);
+              },
+              (error: unknown) => {
+                if (this.live) reject(error);
+              },
+            );
+          }),
+        );
       },
     };
   }

@@ -125,7 +125,9 @@ export class LinkNetwork {
     return new Promise<Session>((resolve, reject) => {
       const refuse = (why: string): void => {
         const delayMs = Math.max(DIAL_FAILURE_MS, 2 * link.settings.latencyMs);
-        this.#clock.after(delayMs, () => reject(new Error(`${address} cannot be reached from ${from.serverId}: ${why}`)));
+        this.#clock.after(delayMs, () =>
+          reject(new Error(`${address} cannot be reached from ${from.serverId}: ${why}`)),
+        );
       };
       if (!link.up) return refuse('link is down');
       const there = link.directionFrom(from.serverId);
@@ -136,8 +138,24 @@ export class LinkNetwork {
           const listener = to?.listener;
           if (to === undefined || listener === undefined) return refuse('nobody listens');
           if (!from.alive) return;
-          const dialled = new LinkSession(address, link, there, from, this.#clock, this.#closeDetectMs, this.#endpoints);
-          const accepted = new LinkSession(from.serverId, link, back, to, this.#clock, this.#closeDetectMs, this.#endpoints);
+          const dialled = new LinkSession(
+            address,
+            link,
+            there,
+            from,
+            this.#clock,
+            this.#closeDetectMs,
+            this.#endpoints,
+          );
+          const accepted = new LinkSession(
+            from.serverId,
+            link,
+            back,
+            to,
+            this.#clock,
+            this.#closeDetectMs,
+            this.#endpoints,
+          );
           dialled.join(accepted);
           // Before the listener runs, so that what it sends at once comes after the session itself.
           back.carry(0, { arrive: () => resolve(dialled), drop: () => refuse('link was cut') });

@@ -30,7 +30,8 @@ export interface Random {
 }
 
 /** Thrown (as rejection) by storage calls; anything else that escapes a storage call is a bug. */
-export type StorageErrorCode = 'io' | 'no-space' | 'not-found' | 'exists' | 'read-only' | 'fenced' | 'out-of-range' | 'timeout';
+export type StorageErrorCode =
+  'io' | 'no-space' | 'not-found' | 'exists' | 'read-only' | 'fenced' | 'out-of-range' | 'timeout';
 
 export class StorageError extends Error {
   readonly code: StorageErrorCode;
@@ -71,7 +72,10 @@ export interface Storage {
    * preallocated where `preallocate`); a missing file without `create` rejects `not-found`. The new file and its
    * directory entry are durable after the first `sync` of the file.
    */
-  open(path: string, options?: { readonly create?: boolean; readonly size?: number; readonly preallocate?: boolean }): Promise<StorageFile>;
+  open(
+    path: string,
+    options?: { readonly create?: boolean; readonly size?: number; readonly preallocate?: boolean },
+  ): Promise<StorageFile>;
   exists(path: string): Promise<boolean>;
   /** Names of all files whose path starts with `prefix`, sorted. */
   list(prefix: string): Promise<readonly string[]>;

@@ -148,7 +148,12 @@ describe('a server crash', () => {
     expect(bytes.subarray(32 * 1024).some((byte) => byte === 0)).toBe(true);
     await world.settle(fileOfTwo.sync());
     world.storage('array').crash();
-    expect(world.storage('array').peek('x', 0, 32 * 1024).every((byte) => byte === 2)).toBe(true);
+    expect(
+      world
+        .storage('array')
+        .peek('x', 0, 32 * 1024)
+        .every((byte) => byte === 2),
+    ).toBe(true);
   });
 
   it('settles nothing, fires nothing and sends nothing afterwards', async () => {
@@ -185,7 +190,12 @@ describe('a server crash', () => {
     const file = await world.settle(server.boot().storageOf('array').open('x', { create: true, size: 4096 }));
     await world.settle(file.write([new Uint8Array(4096).fill(1)], 0));
     server.crash({ unsynced: 'keep' });
-    expect(world.storage('array').peek('x').every((byte) => byte === 1)).toBe(true);
+    expect(
+      world
+        .storage('array')
+        .peek('x')
+        .every((byte) => byte === 1),
+    ).toBe(true);
   });
 
   it('loses or keeps a file whose directory entry was never synced, and never one that was', async () => {

@@ -98,7 +98,8 @@ export class SimulatedDisk {
       },
       remove: (path) => this.#remove(origin, path),
       rename: (from, to) => this.#rename(origin, from, to),
-      freeBytes: () => this.#submit(origin, 'list', '', () => (this.#faults.strikes('disk-full', 'list', '') ? 0 : Infinity)),
+      freeBytes: () =>
+        this.#submit(origin, 'list', '', () => (this.#faults.strikes('disk-full', 'list', '') ? 0 : Infinity)),
     };
   }
 
@@ -227,8 +228,10 @@ export class SimulatedDisk {
       const existing = this.#names.get(path);
       if (existing !== undefined) return existing;
       if (options.create !== true) throw new StorageError('not-found', path, `${this.name} has no ${path}`);
-      if (this.#faults.strikes('disk-full', 'open', path)) throw new StorageError('no-space', path, 'no space for a new file');
-      if (this.#faults.strikes('read-only', 'open', path)) throw new StorageError('read-only', path, 'the device is read-only');
+      if (this.#faults.strikes('disk-full', 'open', path))
+        throw new StorageError('no-space', path, 'no space for a new file');
+      if (this.#faults.strikes('read-only', 'open', path))
+        throw new StorageError('read-only', path, 'the device is read-only');
       const made: FileNode = {
         path,
         content: new FileContent(options.size ?? 0),
@@ -307,7 +310,8 @@ export class SimulatedDisk {
     const crc = crcNow === undefined ? 0 : crc32(data);
     const half = (): boolean => this.#random.chance(0.5);
     const complete = (): void => {
-      if (crcNow !== undefined) assert(crcNow() === crc, `buffers are left alone until the write settles: ${node.path} at ${at}`);
+      if (crcNow !== undefined)
+        assert(crcNow() === crc, `buffers are left alone until the write settles: ${node.path} at ${at}`);
       this.#refuseChange(kind, node);
       const inside = node.preallocated && at + data.length <= node.content.size;
       if (!inside && kind === 'write' && this.#faults.strikes('disk-full', kind, node.path)) {
@@ -388,7 +392,8 @@ export class SimulatedDisk {
 
   #refuse(kind: DiskFaultKind, operation: DiskOperation, node: FileNode): void {
     if (node.lost) throw new StorageError('not-found', node.path, 'the file was lost in a power cut');
-    if (this.#faults.strikes(kind, operation, node.path)) throw new StorageError('io', node.path, `${operation} failed`);
+    if (this.#faults.strikes(kind, operation, node.path))
+      throw new StorageError('io', node.path, `${operation} failed`);
   }
 
   #refuseChange(operation: DiskOperation, node: FileNode): void {

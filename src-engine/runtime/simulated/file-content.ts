@@ -45,10 +45,15 @@ export class FileContent {
 
   read(path: string, into: Uint8Array, at: number): void {
     if (at < 0 || at + into.length > this.#size) {
-      throw new StorageError('out-of-range', path, `read of ${into.length} bytes at ${at} passes the end ${this.#size}`);
+      throw new StorageError(
+        'out-of-range',
+        path,
+        `read of ${into.length} bytes at ${at} passes the end ${this.#size}`,
+      );
     }
     for (const piece of pieces(at, into.length)) {
-      if (this.#unreadable.has(piece.sector)) throw new StorageError('io', path, `sector ${piece.sector} cannot be read`);
+      if (this.#unreadable.has(piece.sector))
+        throw new StorageError('io', path, `sector ${piece.sector} cannot be read`);
       const newest = this.#unsynced.get(piece.sector)?.at(-1);
       const target = into.subarray(piece.from, piece.from + piece.length);
       if (newest === undefined) this.#readDurable(piece.sector, piece.within, target);
@@ -83,7 +88,10 @@ export class FileContent {
       const durable = versions.findLast((version) => version.sequence <= sequence && !version.doomed);
       if (durable !== undefined) this.#writeDurable(sector, durable.bytes);
       const floor = durable?.sequence ?? 0;
-      this.#keep(sector, versions.filter((version) => version.sequence > floor));
+      this.#keep(
+        sector,
+        versions.filter((version) => version.sequence > floor),
+      );
     }
     this.#durableSize = Math.max(this.#durableSize, this.#size);
   }

@@ -14,7 +14,7 @@ export class Prng implements Random {
 
   /** `seed` is any safe integer. */
   constructor(seed: number) {
-    let state = (Math.floor(seed / 0x1_0000_0000) * 0x85eb_ca6b) ^ (seed >>> 0) | 0;
+    let state = ((Math.floor(seed / 0x1_0000_0000) * 0x85eb_ca6b) ^ (seed >>> 0)) | 0;
     const next = (): number => {
       state = (state + 0x9e37_79b9) | 0;
       let mixed = state ^ (state >>> 16);

@@ -2,7 +2,15 @@ import { crc32 } from 'node:zlib';
 import { incarnate, type Incarnation } from '../incarnation.ts';
 import { LinkNetwork } from '../link-network.ts';
 import { nodeHash } from '../node/hash.ts';
-import { assert, type Clock, type LogLevel, type PlantedBug, type Runtime, type Storage, type Timer } from '../types.ts';
+import {
+  assert,
+  type Clock,
+  type LogLevel,
+  type PlantedBug,
+  type Runtime,
+  type Storage,
+  type Timer,
+} from '../types.ts';
 import { SimulatedDisk, type Origin } from './disk.ts';
 import { EventQueue, type SimulatedEvent } from './event-queue.ts';
 import { Prng } from './prng.ts';
@@ -96,7 +104,9 @@ export class SimulatedWorld {
   storage(domainName: string): SimulatedDisk {
     let disk = this.#disks.get(domainName);
     if (disk === undefined) {
-      const world = { schedule: (delayMs: number, label: string, run: () => void) => void this.schedule(delayMs, label, run) };
+      const world = {
+        schedule: (delayMs: number, label: string, run: () => void) => void this.schedule(delayMs, label, run),
+      };
       disk = new SimulatedDisk(domainName, world, this.random.fork());
       this.#disks.set(domainName, disk);
     }
