@@ -1,0 +1,708 @@
+import { StorageError, assert, type StorageFile, type Timer } from '../runtime/index.ts';
+import {
+  BLOCK_BYTES,
+  FRAME_FIXED_BYTES,
+  HALF_HEADER_BYTES,
+  MAX_FRAME_HEADER_BYTES,
+  MAX_FRAME_PAYLOAD_BYTES,
+  assertLogId,
+  encodeFrameHeader,
+  encodeHalfHeader,
+  padded,
+  recordHeaderBytes,
+  type ChainEnd,
+} from './format.ts';
+import { assemble, readHalf, type Assembly, type HalfImage, type RefusalCode } from './recover.ts';
+import {
+  isHostKind,
+  jsonPayload,
+  makeRecord,
+  type HalfFill,
+  type HalfIndex,
+  type JsonObject,
+  type LogDependencies,
+  type LogFinding,
+  type LogOptions,
+  type LogRecord,
+  type LostRange,
+  type Recovered,
+  type RecoveredHalf,
+  type SealedHalf,
+} from './types.ts';
+
+export type LogOpenResult =
+  | {
+      readonly kind: 'open';
+      readonly log: Log;
+      readonly recovered: Recovered;
+      /** NVFail. Must be made durable elsewhere before `start`, which ends the evidence. */
+      readonly lost: LostRange | null;
+      readonly findings: readonly LogFinding[];
+    }
+  | {
+      readonly kind: 'refused';
+      readonly code: RefusalCode;
+      readonly message: string;
+      readonly details: { readonly findings: readonly LogFinding[] };
+    };
+
+interface Half {
+  readonly index: HalfIndex;
+  readonly name: string;
+  file: StorageFile;
+  state: 'active' | 'sealed' | 'free';
+  /** Where the next frame goes; `HALF_HEADER_BYTES` while the half has no frame, not even a queued one. */
+  nextOffset: number;
+  firstSequence: number;
+  lastSequence: number;
+  /** Last record of the half that is on the medium; 0 for none. */
+  durableSequence: number;
+  /** A sync failed: the file takes nothing until it is replaced or all it holds is freed. */
+  failed: boolean;
+}
+
+/** One group commit. Open for further records until its turn to be written comes. */
+interface Frame {
+  readonly half: Half;
+  readonly at: number;
+  readonly records: LogRecord[];
+  headerUsedBytes: number;
+  payloadBytes: number;
+}
+
+interface Waiter {
+  readonly sequence: number;
+  readonly settle: () => void;
+}
+
+interface InitialState {
+  readonly incarnation: number;
+  readonly lastSequence: number;
+  readonly freedThrough: number;
+  readonly switchNumber: number;
+  readonly chain: ChainEnd;
+  readonly labels: Readonly<Record<string, number>>;
+  readonly positions: JsonObject;
+}
+
+const ZEROS = new Uint8Array(BLOCK_BYTES);
+const RETRY_DELAY_MS = 1000;
+/** Failures without a success in between after which the log waits before it tries again. */
+const IMMEDIATE_ATTEMPTS = 2;
+/** Room behind the reserve that only the record of `seal` uses, so that a half can always be sealed. */
+const SEAL_BYTES = BLOCK_BYTES;
+
+/** See the head of the folder. All methods but `start`, `whenDurable` and `close` are synchronous. */
+export class Log {
+  readonly logId: string;
+  /** Everything through `through` is durable. Called once per group commit. */
+  onDurable: (through: number) => void = () => undefined;
+  /**
+   * A sync failed. The log has gone on in the other half (`state` open) or waits for it to become free (suspended).
+   * `sealed` is the half that was given up, if it holds durable records that were not freed: run a consistency point,
+   * then `free(sealed.index)`.
+   */
+  onFailure: (error: StorageError, sealed: SealedHalf | null) => void = () => undefined;
+  /** The log left the state `suspended`. */
+  onResume: () => void = () => undefined;
+
+  readonly #deps: LogDependencies;
+  readonly #reserveBytes: number;
+  readonly #halves: readonly [Half, Half];
+  #active: Half;
+  #state: 'open' | 'suspended' = 'open';
+  #started = false;
+  #incarnation: number;
+  #lastSequence: number;
+  #durableSequence: number;
+  #freedThrough: number;
+  /** What the newest durable frame names as freed. */
+  #freedDurable: number;
+  #switchNumber: number;
+  #chain: ChainEnd;
+  #labels: Readonly<Record<string, number>>;
+  #positions: JsonObject;
+
+  readonly #queue: Frame[] = [];
+  #open: Frame | null = null;
+  #pumping = false;
+  #renewing = false;
+  #failuresInRow = 0;
+  #retry: Timer | null = null;
+  readonly #waiters: Waiter[] = [];
+  readonly #headerScratch = new Uint8Array(MAX_FRAME_HEADER_BYTES);
+  readonly #buffers: Uint8Array[] = [];
+
+  private constructor(
+    deps: LogDependencies,
+    options: LogOptions,
+    halves: readonly [Half, Half],
+    initial: InitialState,
+  ) {
+    this.#deps = deps;
+    this.logId = options.logId;
+    this.#reserveBytes = options.reserveBytes;
+    this.#halves = halves;
+    this.#active = halves[0].state === 'active' ? halves[0] : halves[1];
+    this.#incarnation = initial.incarnation;
+    this.#lastSequence = initial.lastSequence;
+    this.#durableSequence = initial.lastSequence;
+    this.#freedThrough = initial.freedThrough;
+    this.#freedDurable = initial.freedThrough;
+    this.#switchNumber = initial.switchNumber;
+    this.#chain = initial.chain;
+    this.#labels = initial.labels;
+    this.#positions = initial.positions;
+  }
+
+  /** Makes a new, empty log over whatever the files held. Rejects with StorageError. */
+  static async create(deps: LogDependencies, options: LogOptions): Promise<Log> {
+    checkOptions(options);
+    const halves = await openHalves(deps, options);
+    halves[0].state = 'active';
+    for (const half of halves) {
+      const header = encodeHalfHeader({
+        logId: options.logId,
+        index: half.index,
+        incarnation: 0,
+        switchNumber: 1 - half.index,
+        previous: { sequence: 0, crc: 0 },
+        freedThrough: 0,
+        sizeBytes: half.file.size,
+        labels: {},
+        positions: {},
+      });
+      await half.file.commit([header], 0);
+    }
+    return new Log(deps, options, halves, {
+      incarnation: 0,
+      lastSequence: 0,
+      freedThrough: 0,
+      switchNumber: 1,
+      chain: { sequence: 0, crc: 0 },
+      labels: {},
+      positions: {},
+    });
+  }
+
+  /** Reads both halves; changes nothing on the medium before `start`. Rejects only if a file cannot be opened at all. */
+  static async open(deps: LogDependencies, options: LogOptions): Promise<LogOpenResult> {
+    checkOptions(options);
+    const halves = await openHalves(deps, options);
+    const ignoreChain = deps.runtime.planted('ignore-log-chain');
+    const first = await readHalf(halves[0].file, 0, options.logId, ignoreChain);
+    if (first.kind === 'refused') return { ...first, details: { findings: [] } };
+    const second = await readHalf(halves[1].file, 1, options.logId, ignoreChain);
+    if (second.kind === 'refused') return { ...second, details: { findings: first.half.findings } };
+    const images = [first.half, second.half] as const;
+    const assembly = assemble(images, options.coveredThrough ?? 0);
+    if (assembly === null) {
+      const findings = [...first.half.findings, ...second.half.findings];
+      const message = `neither ${images[0].path} nor ${images[1].path} has a valid header`;
+      return { kind: 'refused', code: 'headers-lost', message, details: { findings } };
+    }
+    markCoverage(deps, assembly);
+    const recovered = adopt(halves, images, assembly);
+    const log = new Log(deps, options, halves, {
+      incarnation: assembly.incarnation,
+      lastSequence: assembly.lastSequence,
+      freedThrough: assembly.freedThrough,
+      // The next header that is written is newer than all that were found, leftovers included.
+      switchNumber: assembly.switchNumber + 1,
+      chain: assembly.chain,
+      labels: recovered.labels,
+      positions: recovered.positions,
+    });
+    return { kind: 'open', log, recovered, lost: assembly.lost, findings: assembly.findings };
+  }
+
+  get state(): 'open' | 'suspended' {
+    return this.#state;
+  }
+
+  /** The running one after `start`, the last one before. */
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  /** Last sequence assigned. */
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  get durableSequence(): number {
+    return this.#durableSequence;
+  }
+
+  /** The half that waits for `free`, if there is one. After `open`, too. */
+  get sealed(): SealedHalf | null {
+    const half = this.#halves.find((each) => each.state === 'sealed');
+    return half === undefined ? null : describe(half);
+  }
+
+  /**
+   * Takes the next incarnation: a start record, synced, before anything else is appended. `sequenceFloor`: highest
+   * sequence of this log that any volume calls applied; sequences go on above it, also if the log's own end was lost.
+   * The record's payload is {previousIncarnation, previousEnd}. Rejects `no-space` if not even the reserve has room.
+   */
+  async start(options: { readonly sequenceFloor?: number } = {}): Promise<void> {
+    assert(!this.#started, 'a log is started once');
+    const previousEnd = this.#chain.sequence;
+    const record = makeRecord({
+      kind: 'start',
+      payload: jsonPayload({ previousIncarnation: this.#incarnation, previousEnd }),
+    });
+    this.#incarnation += 1;
+    this.#lastSequence = Math.max(this.#lastSequence, options.sequenceFloor ?? 0);
+    this.#durableSequence = this.#lastSequence;
+    if (!this.#place(record, this.#active.file.size - SEAL_BYTES)) {
+      const other = this.#other(this.#active);
+      if (other.state !== 'free') {
+        throw new StorageError('no-space', this.#active.file.path, 'no room for the start record in either half');
+      }
+      this.#switchTo(other);
+      assert(this.#place(record, other.file.size), 'an empty half takes a start record');
+    }
+    if (this.#incarnation > 1) this.#deps.runtime.covered('nvlog/start-after-crash');
+    this.#started = true;
+    await this.whenDurable(record.sequence);
+  }
+
+  /**
+   * Assigns the next sequence to the record and queues it. Null, and nothing happened, when the active half has no room
+   * (seal it, or wait for the other half) or the log is suspended.
+   */
+  append(record: LogRecord): number | null {
+    assert(this.#started, 'nothing is appended before the start record');
+    if (this.#state === 'suspended') return null;
+    const sizeBytes = this.#active.file.size;
+    if (isHostKind(record.kind)) return this.#place(record, sizeBytes - this.#reserveBytes) ? record.sequence : null;
+    if (!this.#place(record, sizeBytes - SEAL_BYTES)) return null;
+    if (this.#active.nextOffset > sizeBytes - this.#reserveBytes) this.#deps.runtime.covered('nvlog/reserve-used');
+    return record.sequence;
+  }
+
+  /** Settles when the record is durable; stays pending while the log is suspended. Never rejects. */
+  whenDurable(sequence: number): Promise<void> {
+    if (sequence <= this.#durableSequence) return Promise.resolve();
+    return new Promise((settle) => {
+      let at = this.#waiters.length;
+      while (at > 0 && (this.#waiters[at - 1]?.sequence ?? 0) > sequence) at -= 1;
+      this.#waiters.splice(at, 0, { sequence, settle });
+    });
+  }
+
+  /** The other half is free, so `seal` may be called. */
+  canSeal(): boolean {
+    const other = this.#other(this.#active);
+    return this.#started && this.#state === 'open' && other.state === 'free' && !other.failed;
+  }
+
+  /**
+   * Ends the active half with a seal record and switches. `labels` (the highest durable label per pool) and
+   * `positions` go into the header of the new half, written together with its first frame. The sealed half is complete
+   * on the medium when `whenDurable(lastSequence)` settles.
+   */
+  seal(notes: { readonly labels: Readonly<Record<string, number>>; readonly positions?: JsonObject }): SealedHalf {
+    assert(this.canSeal(), 'a half is sealed only while the other one is free');
+    const half = this.#active;
+    // This record's frame also makes `freedThrough` durable before the other half, freed, is overwritten.
+    assert(this.#place(makeRecord({ kind: 'seal' }), half.file.size), 'there is always room for the seal record');
+    half.state = 'sealed';
+    this.#labels = notes.labels;
+    this.#positions = notes.positions ?? {};
+    this.#switchTo(this.#other(half));
+    return describe(half);
+  }
+
+  /**
+   * No record at or below the half's last sequence is needed any more; none is replayed once this is durable, with the
+   * next frame. Until then an open may bring them back.
+   */
+  free(index: HalfIndex): void {
+    const half = this.#halves[index];
+    assert(half.state === 'sealed', 'only a sealed half is freed');
+    this.#freedThrough = Math.max(this.#freedThrough, half.lastSequence);
+    half.state = 'free';
+    half.nextOffset = HALF_HEADER_BYTES;
+    this.#resume();
+  }
+
+  fill(): { readonly active: HalfIndex; readonly halves: readonly [HalfFill, HalfFill] } {
+    const [a, b] = this.#halves;
+    return { active: this.#active.index, halves: [fillOf(a), fillOf(b)] };
+  }
+
+  /**
+   * Reads the durable records that were not freed back from the files, in order. Meant for rare work such as draining a
+   * mirror log; costs a read of both halves. Null if what is on the medium does not reach `durableSequence`.
+   */
+  async readBack(): Promise<readonly LogRecord[] | null> {
+    const through = this.#durableSequence;
+    const images: HalfImage[] = [];
+    for (const half of this.#halves) {
+      const read = await readHalf(half.file, half.index, this.logId, this.#deps.runtime.planted('ignore-log-chain'));
+      if (read.kind === 'refused') return null;
+      images.push(read.half);
+    }
+    const [first, second] = images;
+    assert(first !== undefined && second !== undefined, 'a log has two halves');
+    const assembly = assemble([first, second], this.#freedThrough);
+    if (assembly === null || Math.max(assembly.chain.sequence, this.#freedThrough) < through) return null;
+    return liveRecords(assembly).filter((record) => record.sequence <= through);
+  }
+
+  /** Closes the files. Nothing may be in flight or used after it. */
+  async close(): Promise<void> {
+    this.#retry?.cancel();
+    for (const half of this.#halves) await half.file.close();
+  }
+
+  #other(half: Half): Half {
+    return this.#halves[half.index === 0 ? 1 : 0];
+  }
+
+  #switchTo(half: Half): void {
+    if (this.#active !== half && this.#active.state === 'active') {
+      this.#active.state = this.#active.lastSequence > this.#freedThrough ? 'sealed' : 'free';
+    }
+    this.#open = null;
+    this.#switchNumber += 1;
+    half.state = 'active';
+    half.nextOffset = HALF_HEADER_BYTES;
+    half.firstSequence = 0;
+    half.lastSequence = 0;
+    half.durableSequence = 0;
+    this.#active = half;
+  }
+
+  /** Puts the record into the open frame or a new one of the active half, if it ends at or before `limitBytes`. */
+  #place(record: LogRecord, limitBytes: number): boolean {
+    if (!this.#layOut(record, limitBytes)) return false;
+    this.#lastSequence += 1;
+    record.sequence = this.#lastSequence;
+    record.incarnation = this.#incarnation;
+    this.#note(record);
+    if (!this.#pumping) {
+      this.#pumping = true;
+      // A continuation of this turn: everything that the turn still appends shares the first commit.
+      void Promise.resolve().then(() => this.#pump());
+    }
+    return true;
+  }
+
+  #layOut(record: LogRecord, limitBytes: number): boolean {
+    const half = this.#active;
+    const headerBytes = recordHeaderBytes(record.volumeId);
+    const payloadBytes = padded(record.payload.length);
+    let frame = this.#open;
+    if (
+      frame !== null &&
+      (frame.headerUsedBytes + headerBytes > MAX_FRAME_HEADER_BYTES ||
+        frame.payloadBytes + payloadBytes > MAX_FRAME_PAYLOAD_BYTES)
+    ) {
+      frame = null;
+    }
+    const at = frame === null ? half.nextOffset : frame.at;
+    const headerUsedBytes = (frame === null ? FRAME_FIXED_BYTES : frame.headerUsedBytes) + headerBytes;
+    const framePayloadBytes = (frame === null ? 0 : frame.payloadBytes) + payloadBytes;
+    const end = at + padded(headerUsedBytes) + framePayloadBytes;
+    if (end > limitBytes) return false;
+    if (frame === null) {
+      frame = { half, at, records: [], headerUsedBytes, payloadBytes: framePayloadBytes };
+      this.#open = frame;
+      this.#queue.push(frame);
+    }
+    frame.headerUsedBytes = headerUsedBytes;
+    frame.payloadBytes = framePayloadBytes;
+    frame.records.push(record);
+    half.nextOffset = end;
+    return true;
+  }
+
+  #note(record: LogRecord): void {
+    if (this.#active.firstSequence === 0) this.#active.firstSequence = record.sequence;
+    this.#active.lastSequence = record.sequence;
+  }
+
+  async #pump(): Promise<void> {
+    for (;;) {
+      const frame = this.#queue[0];
+      if (frame === undefined) break;
+      if (this.#open === frame) this.#open = null;
+      try {
+        await this.#commit(frame);
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        await this.#abandon(frame.half, error);
+        if (this.#state === 'suspended') break;
+      }
+    }
+    this.#pumping = false;
+  }
+
+  async #commit(frame: Frame): Promise<void> {
+    const first = frame.records[0];
+    const last = frame.records.at(-1);
+    assert(first !== undefined && last !== undefined, 'a frame holds at least one record');
+    const { half } = frame;
+    const freedThrough = this.#freedThrough;
+    const header = encodeFrameHeader(
+      this.#headerScratch,
+      {
+        logId: this.logId,
+        half: half.index,
+        at: frame.at,
+        incarnation: first.incarnation,
+        firstSequence: first.sequence,
+        durableThrough: this.#durableSequence,
+        freedThrough,
+        previous: this.#chain,
+      },
+      frame.records,
+      frame.headerUsedBytes,
+    );
+    const buffers = this.#buffers;
+    buffers.length = 0;
+    const opensHalf = frame.at === HALF_HEADER_BYTES;
+    if (opensHalf) buffers.push(this.#halfHeader(half));
+    buffers.push(header.bytes);
+    for (const record of frame.records) {
+      const { payload } = record;
+      if (payload.length === 0) continue;
+      buffers.push(payload);
+      const padding = padded(payload.length) - payload.length;
+      if (padding > 0) buffers.push(ZEROS.subarray(0, padding));
+    }
+    const at = opensHalf ? 0 : frame.at;
+    try {
+      await half.file.commit(buffers, at);
+    } catch (error) {
+      if (!this.#deps.runtime.planted('retry-failed-sync')) throw error;
+      await half.file.sync();
+    }
+    this.#queue.shift();
+    this.#chain = { sequence: last.sequence, crc: header.crc };
+    half.durableSequence = last.sequence;
+    this.#durableSequence = last.sequence;
+    this.#failuresInRow = 0;
+    this.#freedDurable = freedThrough;
+    const other = this.#other(half);
+    if (other.failed) void this.#renew(other);
+    this.onDurable(last.sequence);
+    let settled = 0;
+    for (const waiter of this.#waiters) {
+      if (waiter.sequence > last.sequence) break;
+      waiter.settle();
+      settled += 1;
+    }
+    if (settled > 0) this.#waiters.splice(0, settled);
+  }
+
+  #halfHeader(half: Half): Uint8Array {
+    return encodeHalfHeader({
+      logId: this.logId,
+      index: half.index,
+      incarnation: this.#incarnation,
+      switchNumber: this.#switchNumber,
+      previous: this.#chain,
+      freedThrough: this.#freedThrough,
+      sizeBytes: half.file.size,
+      labels: this.#labels,
+      positions: this.#positions,
+    });
+  }
+
+  /** A sync of `half` failed: nothing more goes there, and what was not durable moves. */
+  async #abandon(half: Half, error: StorageError): Promise<void> {
+    this.#deps.runtime.covered('nvlog/failed-sync');
+    this.#deps.runtime.log.write('error', 'a log file failed and was abandoned', {
+      file: half.file.path,
+      error: error.message,
+    });
+    half.failed = true;
+    this.#failuresInRow += 1;
+    if (half.state === 'active') half.lastSequence = half.durableSequence;
+    await this.#relocate(half, this.#failuresInRow <= IMMEDIATE_ATTEMPTS);
+    if (this.#state === 'open') void this.#renew(half);
+    this.onFailure(error, half.state === 'sealed' ? describe(half) : null);
+  }
+
+  /** Lays all queued records out again in a half that can take them; suspends the log if there is none now. */
+  async #relocate(from: Half, mayReuse: boolean): Promise<void> {
+    const target = await this.#relocationTarget(from, mayReuse);
+    const records = this.#queue.flatMap((frame) => frame.records);
+    const bytes = this.#queue.reduce((sum, frame) => sum + padded(frame.headerUsedBytes) + frame.payloadBytes, 0);
+    if (target === null || HALF_HEADER_BYTES + bytes + SEAL_BYTES > target.file.size) {
+      this.#state = 'suspended';
+      this.#open = null;
+      this.#deps.runtime.covered('nvlog/suspended');
+      this.#retryLater(from);
+      return;
+    }
+    this.#queue.length = 0;
+    this.#switchTo(target);
+    for (const record of records) {
+      assert(this.#layOut(record, target.file.size), 'frames that are gathered again need no more room than before');
+      this.#note(record);
+    }
+    this.#state = 'open';
+  }
+
+  /**
+   * A half without durable records that are still needed. The failed one itself is taken only on a new file, or after a
+   * delay: a device that keeps failing must not keep the server busy.
+   */
+  async #relocationTarget(from: Half, mayReuse: boolean): Promise<Half | null> {
+    for (const half of [this.#other(from), from]) {
+      if (half.durableSequence > this.#freedThrough || half.state === 'sealed') continue;
+      if (half === from && this.#deps.replace === undefined && this.#state === 'open') continue;
+      if (half.failed && !(mayReuse && (await this.#replaceFile(half)))) continue;
+      return half;
+    }
+    return null;
+  }
+
+  #retryLater(half: Half): void {
+    this.#retry ??= this.#deps.runtime.clock.after(RETRY_DELAY_MS, () => {
+      this.#retry = null;
+      void this.#renew(half);
+    });
+  }
+
+  async #replaceFile(half: Half): Promise<boolean> {
+    if (this.#deps.replace === undefined) {
+      // The file is written from its beginning; nothing of what the failed sync may have dropped is relied on.
+      half.failed = false;
+      return true;
+    }
+    try {
+      half.file = await this.#deps.replace(half.name);
+      half.failed = false;
+      return true;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return false;
+    }
+  }
+
+  async #renew(half: Half): Promise<void> {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    // Not before the medium says that nothing in the old file is needed.
+    const mayGo = half.failed && half.state === 'free' && half.lastSequence <= this.#freedDurable;
+    if (mayGo && !(await this.#replaceFile(half))) this.#retryLater(half);
+    this.#renewing = false;
+    this.#resume();
+  }
+
+  #resume(): void {
+    if (this.#state !== 'suspended' || this.#pumping) return;
+    this.#pumping = true;
+    void this.#leaveSuspension();
+  }
+
+  async #leaveSuspension(): Promise<void> {
+    const frame = this.#queue[0];
+    assert(frame !== undefined, 'a suspended log has records that wait');
+    await this.#relocate(frame.half, true);
+    if (this.#state === 'suspended') {
+      this.#pumping = false;
+      return;
+    }
+    this.#retry?.cancel();
+    this.#retry = null;
+    this.onResume();
+    await this.#pump();
+  }
+}
+
+function checkOptions(options: LogOptions): void {
+  assertLogId(options.logId);
+  assert(options.halfBytes % BLOCK_BYTES === 0, 'a half is a multiple of 4 KiB');
+  assert(
+    options.reserveBytes >= 2 * BLOCK_BYTES && options.reserveBytes + HALF_HEADER_BYTES < options.halfBytes,
+    'the reserve leaves room for host records',
+  );
+}
+
+async function openHalves(deps: LogDependencies, options: LogOptions): Promise<readonly [Half, Half]> {
+  const [first, second] = options.names;
+  return [emptyHalf(0, first, await deps.open(first)), emptyHalf(1, second, await deps.open(second))];
+}
+
+function emptyHalf(index: HalfIndex, name: string, file: StorageFile): Half {
+  return {
+    index,
+    name,
+    file,
+    state: 'free',
+    nextOffset: HALF_HEADER_BYTES,
+    firstSequence: 0,
+    lastSequence: 0,
+    durableSequence: 0,
+    failed: false,
+  };
+}
+
+function describe(half: Half): SealedHalf {
+  return { index: half.index, firstSequence: half.firstSequence, lastSequence: half.lastSequence };
+}
+
+function fillOf(half: Half): HalfFill {
+  return { state: half.state, usedBytes: half.state === 'free' ? 0 : half.nextOffset, sizeBytes: half.file.size };
+}
+
+function liveRecords(assembly: Assembly): LogRecord[] {
+  const records: LogRecord[] = [];
+  for (const frame of assembly.frames) {
+    for (const record of frame.records) if (record.sequence > assembly.freedThrough) records.push(record);
+  }
+  return records;
+}
+
+/** Sets the halves to what was found on the medium and says what that is. */
+function adopt(halves: readonly [Half, Half], images: readonly [HalfImage, HalfImage], found: Assembly): Recovered {
+  for (const frame of found.frames) {
+    const half = frame.half === 0 ? halves[0] : halves[1];
+    if (half.firstSequence === 0) half.firstSequence = frame.firstSequence;
+    half.lastSequence = frame.lastSequence;
+    half.durableSequence = frame.lastSequence;
+    half.nextOffset = frame.end;
+  }
+  const active =
+    found.active === null ? (images[0].header === null ? halves[0] : halves[1]) : halves[found.active.index];
+  for (const half of halves) {
+    if (half === active) half.state = 'active';
+    else if (half.lastSequence > found.freedThrough) half.state = 'sealed';
+    else half.nextOffset = HALF_HEADER_BYTES;
+  }
+  const labels: Record<string, number> = {};
+  for (const { header } of images) {
+    for (const [pool, label] of Object.entries(header?.labels ?? {})) labels[pool] = Math.max(labels[pool] ?? 0, label);
+  }
+  const report = (half: Half): RecoveredHalf => ({
+    index: half.index,
+    state: half.state,
+    firstSequence: half.firstSequence,
+    lastSequence: half.lastSequence,
+  });
+  return {
+    records: liveRecords(found),
+    lastSequence: found.lastSequence,
+    incarnation: found.incarnation,
+    freedThrough: found.freedThrough,
+    halves: [report(halves[0]), report(halves[1])],
+    labels,
+    positions: found.active?.header?.positions ?? {},
+  };
+}
+
+function markCoverage(deps: LogDependencies, found: Assembly): void {
+  if (found.lost !== null) deps.runtime.covered('nvlog/nvfail');
+  if (found.joined) deps.runtime.covered('nvlog/back-half-chained');
+  for (const finding of found.findings) {
+    if (finding.code === 'torn-tail') deps.runtime.covered('nvlog/torn-tail');
+    if (finding.code === 'abandoned-tail') deps.runtime.covered('nvlog/abandoned-tail');
+  }
+}
