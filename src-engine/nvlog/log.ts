@@ -656,7 +656,11 @@ function fillOf(half: Half): HalfFill {
 function liveRecords(assembly: Assembly): LogRecord[] {
   const records: LogRecord[] = [];
   for (const frame of assembly.frames) {
-    for (const record of frame.records) if (record.sequence > assembly.freedThrough) records.push(record);
+    for (const record of frame.records) {
+      if (record.sequence <= assembly.freedThrough) continue;
+      assert(record.sequence > (records.at(-1)?.sequence ?? 0), 'a log comes back in order, no sequence twice');
+      records.push(record);
+    }
   }
   return records;
 }

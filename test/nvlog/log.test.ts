@@ -272,3 +272,24 @@ async function machineWith(names: readonly string[]): Promise<Machine> {
   await appendAll(machine, await machine.create(), names);
   return machine;
 }
+
+test('the planted bug that ignores the chain goes on behind leftovers of an older round, which an assertion catches', async () => {
+  const run = async (bug: boolean): Promise<readonly string[]> => {
+    const machine = new Machine({ halfBytes: 128 * 1024, reserveBytes: 16 * 1024 });
+    if (bug) machine.planted.add('ignore-log-chain');
+    const log = await machine.create();
+    await appendAll(machine, log, ['a', 'b', 'c']);
+    log.seal({ labels: {} });
+    await appendAll(machine, log, ['d']);
+    log.free(0);
+    log.seal({ labels: {} });
+    await appendAll(machine, log, ['e']);
+    const next = machine.crashed();
+    const { log: second } = await next.reopen();
+    await second.start();
+    await appendAll(next, second, ['f']);
+    return texts((await next.crashed().reopen()).recovered.records);
+  };
+  expect(await run(false)).toEqual(['d', 'e', 'f']);
+  await expect(run(true)).rejects.toThrow('in order');
+});
