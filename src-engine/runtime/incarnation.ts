@@ -135,7 +135,7 @@ class Gate {
                 if (this.live) resolve(session);
               },
               (error: unknown) => {
-                if (this.live) reject(error);
+                if (this.live) reject(asError(error));
               },
             );
           }),
@@ -145,7 +145,8 @@ class Gate {
   }
 
   #session(base: Session): Session {
-    const gate = this;
+    const isLive = (): boolean => this.live;
+    const sessions = this.#sessions;
     this.#sessions.add(base);
     let onFrame: Session['onFrame'] = () => {};
     let onClose: Session['onClose'] = () => {};
@@ -163,7 +164,7 @@ class Gate {
       set onFrame(handler) {
         onFrame = handler;
         base.onFrame = (frame) => {
-          if (gate.live) onFrame(frame);
+          if (isLive()) onFrame(frame);
         };
       },
       get onClose() {
@@ -172,8 +173,8 @@ class Gate {
       set onClose(handler) {
         onClose = handler;
         base.onClose = (reason) => {
-          gate.#sessions.delete(base);
-          if (gate.live) onClose(reason);
+          sessions.delete(base);
+          if (isLive()) onClose(reason);
         };
       },
       close: () => {
@@ -235,7 +236,7 @@ class Gate {
         },
         (error: unknown) => {
           this.#finished();
-          if (this.live) reject(error);
+          if (this.live) reject(asError(error));
         },
       );
     });
@@ -247,4 +248,8 @@ class Gate {
     this.#onIdle = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(`not an error: ${String(error)}`);
 }

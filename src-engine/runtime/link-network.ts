@@ -515,7 +515,7 @@ class LinkSession implements Session {
       this.#onFrame(frame);
     }
     const reason = this.#heldReason;
-    if (reason === undefined || this.#onClose === undefined || this.#home.alive === false) return;
+    if (reason === undefined || this.#onClose === undefined || !this.#home.alive) return;
     this.#heldReason = undefined;
     this.#onClose(reason);
   }

@@ -113,7 +113,7 @@ export class NodeFile implements StorageFile {
     if (!this.#open) return;
     this.#open = false;
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#closing = resolve));
-    await call<void>(this.path, (done) => this.#fs.close(this.#fd, done));
+    await call(this.path, (done) => this.#fs.close(this.#fd, done));
   }
 
   /** Fills a new file with zeros, so that later writes change no metadata. */

@@ -11,6 +11,13 @@ import { createNodeRandom } from './random.ts';
 
 export { jsonLines } from './log.ts';
 export { nodeStorage, type FileSystem, type NodeStorageOptions } from './storage.ts';
+export {
+  nodeUserFiles,
+  type UserFileProblem,
+  type UserFileReader,
+  type UserFiles,
+  type UserFileWriter,
+} from './user-files.ts';
 
 /**
  * A runtime for one server of this process. `network` is normally an endpoint of the lab's `LinkNetwork`; without it the

@@ -85,7 +85,7 @@ class NodeStorage implements Storage {
     assertStoragePath(path);
     const directory = await this.#directory(directoryOf(path), undefined);
     const full = nodePath.join(directory, nodePath.basename(path));
-    await call<void>(path, (done) => this.#fs.unlink(full, done));
+    await call(path, (done) => this.#fs.unlink(full, done));
     await this.#syncDirectory(path, directory);
   }
 
@@ -96,7 +96,7 @@ class NodeStorage implements Storage {
     const toDirectory = await this.#directory(directoryOf(to), to);
     const fullFrom = nodePath.join(fromDirectory, nodePath.basename(from));
     const fullTo = nodePath.join(toDirectory, nodePath.basename(to));
-    await call<void>(from, (done) => this.#fs.rename(fullFrom, fullTo, done));
+    await call(from, (done) => this.#fs.rename(fullFrom, fullTo, done));
     await this.#syncDirectory(to, toDirectory);
     if (fromDirectory !== toDirectory) await this.#syncDirectory(from, fromDirectory);
   }
@@ -115,7 +115,7 @@ class NodeStorage implements Storage {
       if (!stat.isFile()) throw new StorageError('io', path, `${path} is not a regular file`);
       return new NodeFile(this.#fs, path, fd, stat.size);
     } catch (error) {
-      await call<void>(path, (done) => this.#fs.close(fd, done));
+      await call(path, (done) => this.#fs.close(fd, done));
       throw error;
     }
   }
@@ -130,16 +130,16 @@ class NodeStorage implements Storage {
       if (preallocate) {
         await file.allocate(sizeBytes);
       } else if (sizeBytes > 0) {
-        await call<void>(path, (done) => this.#fs.ftruncate(fd, sizeBytes, done));
+        await call(path, (done) => this.#fs.ftruncate(fd, sizeBytes, done));
         file = new NodeFile(this.#fs, path, fd, sizeBytes);
       }
-      await call<void>(path, (done) => this.#fs.fsync(fd, done));
-      await call<void>(path, (done) => this.#fs.rename(draft, full, done));
+      await call(path, (done) => this.#fs.fsync(fd, done));
+      await call(path, (done) => this.#fs.rename(draft, full, done));
       await this.#syncDirectory(path, nodePath.dirname(full));
       return file;
     } catch (error) {
       await file.close();
-      await call<void>(path, (done) => this.#fs.rm(draft, { force: true }, done));
+      await call(path, (done) => this.#fs.rm(draft, { force: true }, done));
       throw error;
     }
   }
@@ -159,7 +159,7 @@ class NodeStorage implements Storage {
     for (const name of relative.split('/').filter((segment) => segment !== '')) {
       const directory = nodePath.join(parent, name);
       try {
-        await call<void>(path, (done) => this.#fs.mkdir(directory, DIRECTORY_MODE, done));
+        await call(path, (done) => this.#fs.mkdir(directory, DIRECTORY_MODE, done));
         await this.#syncDirectory(path, parent);
       } catch (error) {
         if (!(error instanceof StorageError) || error.code !== 'exists') throw error;
@@ -186,9 +186,9 @@ class NodeStorage implements Storage {
     const { O_RDONLY, O_DIRECTORY } = this.#fs.constants;
     const fd = await call<number>(path, (done) => this.#fs.open(directory, O_RDONLY | O_DIRECTORY, done));
     try {
-      await call<void>(path, (done) => this.#fs.fsync(fd, done));
+      await call(path, (done) => this.#fs.fsync(fd, done));
     } finally {
-      await call<void>(path, (done) => this.#fs.close(fd, done));
+      await call(path, (done) => this.#fs.close(fd, done));
     }
   }
 

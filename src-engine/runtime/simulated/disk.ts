@@ -156,7 +156,7 @@ export class SimulatedDisk {
     const keep = (): boolean => this.#random.chance(0.5);
     const nodes = new Set(this.#names.values());
     for (const removed of this.#unsyncedRemoves.values()) nodes.add(removed.node);
-    for (const node of nodes) node.content.losePower(origin, keep);
+    for (const node of nodes) node.content.losePower(origin, lossPattern(this.#random));
     for (const [path, creator] of this.#unsyncedCreates) {
       if (origin !== undefined && creator !== origin) continue;
       this.#unsyncedCreates.delete(path);
@@ -309,6 +309,10 @@ export class SimulatedDisk {
     }
     const crc = crcNow === undefined ? 0 : crc32(data);
     const half = (): boolean => this.#random.chance(0.5);
+    const torn = (): void => {
+      const outcome = this.#random.below(3);
+      if (outcome > 0) node.content.land(data, at, origin, outcome === 1 ? half : undefined);
+    };
     const complete = (): void => {
       if (crcNow !== undefined)
         assert(crcNow() === crc, `buffers are left alone until the write settles: ${node.path} at ${at}`);
@@ -330,7 +334,7 @@ export class SimulatedDisk {
       }
       node.content.land(data, at, origin);
     };
-    return this.#submit(origin, kind, node.path, complete, () => node.content.land(data, at, origin, half));
+    return this.#submit(origin, kind, node.path, complete, torn);
   }
 
   #sync(origin: Origin, node: FileNode): Promise<void> {
@@ -442,6 +446,25 @@ export class SimulatedDisk {
     this.#hung = [];
     for (const operation of hung) this.#schedule(operation);
   }
+}
+
+/**
+ * What of one file's unsynced writes a power loss keeps. Sectors falling one by one would almost never keep one write
+ * whole and lose another whole, which is what a checksum cannot see; therefore some losses go by whole writes.
+ */
+function lossPattern(random: Prng): (write: number) => boolean {
+  const style = random.below(10);
+  if (style === 0) return () => true;
+  if (style === 1) return () => false;
+  if (style < 6) return () => random.chance(0.5);
+  const fates = new Map<number, boolean>();
+  return (write) => {
+    const known = fates.get(write);
+    if (known !== undefined) return known;
+    const fate = random.chance(0.5);
+    fates.set(write, fate);
+    return fate;
+  };
 }
 
 function noCounters(): DiskCounters {

@@ -106,15 +106,15 @@ export class FileContent {
 
   /**
    * Power loss for the unsynced writes of one origin, or of all: each sector of each write is kept (then it is durable)
-   * or lost, independently.
+   * or lost, as `keep` says, which is asked with the number of the write inside this file.
    */
-  losePower(origin: number | undefined, keep: () => boolean): void {
+  losePower(origin: number | undefined, keep: (write: number) => boolean): void {
     let end = this.#durableSize;
     for (const [sector, versions] of this.#unsynced) {
       let kept: SectorVersion | undefined;
       for (const version of versions) {
         const hit = origin === undefined || version.origin === origin;
-        if (hit && !version.doomed && keep()) kept = version;
+        if (hit && !version.doomed && keep(version.sequence)) kept = version;
       }
       if (kept !== undefined) this.#writeDurable(sector, kept.bytes);
       const floor = kept?.sequence ?? 0;
