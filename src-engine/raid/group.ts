@@ -169,8 +169,8 @@ export class RaidGroup {
     const { dataUnits, unitBlocks } = this.geometry;
     const bytes = unitBlocks * BLOCK_BYTES;
     const dbn = this.#dbn(stripe, 0);
-    const perMember = await Promise.all(
-      this.#members.map(async (_, i) => {
+    const perMember: (Uint8Array | null)[] = await Promise.all(
+      this.#members.map(async (_, i): Promise<Uint8Array | null> => {
         const content = new Uint8Array(bytes);
         return (await this.#tryMember(i, dbn, content)) ? content : null;
       }),

@@ -1,0 +1,127 @@
+import { assert, StorageError } from '../runtime/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { BLOCK_BYTES } from '../disk/index.ts';
+import { GroupFailedError } from '../raid/index.ts';
+import type { RaidGroup } from '../raid/index.ts';
+import { crcOfBlock } from './block.ts';
+import type { Page } from './page.ts';
+import type { Space } from './space.ts';
+import { MediaError } from './types.ts';
+
+const CACHED_PAGES = 8192;
+
+/** Blocks by PBN, verified, and the bounded cache of tree pages. What stages, trees and commits of one pool share. */
+export class PoolCore {
+  readonly runtime: Runtime;
+  readonly space: Space;
+  readonly #groups: readonly RaidGroup[];
+  readonly #pages = new Map<number, { readonly crc: number; readonly page: Page }>();
+  readonly #buffers = new Map<number, Uint8Array[]>();
+  /** Called when a block had to be reconstructed, with the PBN. */
+  onRepaired: (pbn: number) => void = () => undefined;
+
+  constructor(runtime: Runtime, space: Space, groups: readonly RaidGroup[]) {
+    this.runtime = runtime;
+    this.space = space;
+    this.#groups = groups;
+  }
+
+  group(index: number): RaidGroup {
+    const group = this.#groups[index];
+    assert(group !== undefined, `group ${index} exists`);
+    return group;
+  }
+
+  get groups(): readonly RaidGroup[] {
+    return this.#groups;
+  }
+
+  /** Reads successive PBNs of one group, unverified. */
+  async readRun(pbn: number, into: Uint8Array): Promise<void> {
+    const g = this.space.groupOf(pbn);
+    const base = this.space.groups[g]?.basePbn ?? 0;
+    await this.group(g).read(pbn - base, into);
+  }
+
+  /**
+   * Reads successive PBNs and verifies each against `crcs`. A block that does not match is reconstructed, repaired in
+   * place and reported; MediaError names the first that cannot be (`vbnOf` translates its index).
+   */
+  async readVerified(pbn: number, crcs: ArrayLike<number>, into: Uint8Array, vbnOf: ((index: number) => number) | null): Promise<void> {
+    let whole = true;
+    try {
+      await this.readRun(pbn, into);
+    } catch (error) {
+      // Perhaps only a part is lost: fetch block by block below, so that exactly that range is refused.
+      if (!(error instanceof GroupFailedError)) throw error;
+      whole = false;
+    }
+    for (let i = 0; i < crcs.length; i++) {
+      const block = into.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
+      if (whole && crcOfBlock(block) === crcs[i]) continue;
+      if (!(await this.#reconstruct(pbn + i, crcs[i] as number, block))) throw new MediaError(vbnOf?.(i) ?? null, pbn + i);
+    }
+  }
+
+  /** A page of a tree: from the cache at once, else a promise. */
+  page(pbn: number, crc: number): Page | Promise<Page> {
+    const cached = this.#pages.get(pbn);
+    // The CRC tells a page from an older one that lived at the same place.
+    if (cached !== undefined && cached.crc === crc) return cached.page;
+    return this.#loadPage(pbn, crc);
+  }
+
+  cachePage(pbn: number, crc: number, page: Page): void {
+    this.#pages.delete(pbn);
+    this.#pages.set(pbn, { crc, page });
+    if (this.#pages.size > CACHED_PAGES) {
+      for (const oldest of this.#pages.keys()) {
+        this.#pages.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  async sync(): Promise<void> {
+    await Promise.all(this.#groups.map((group) => group.sync()));
+  }
+
+  /** A segment buffer; contents are arbitrary. */
+  takeBuffer(bytes: number): Uint8Array {
+    return this.#buffers.get(bytes)?.pop() ?? new Uint8Array(bytes);
+  }
+
+  giveBuffer(buffer: Uint8Array): void {
+    const list = this.#buffers.get(buffer.length);
+    if (list === undefined) this.#buffers.set(buffer.length, [buffer]);
+    else if (list.length < 12) list.push(buffer);
+  }
+
+  async #loadPage(pbn: number, crc: number): Promise<Page> {
+    const page = new Uint32Array(BLOCK_BYTES / 4);
+    await this.readVerified(pbn, [crc], new Uint8Array(page.buffer), null);
+    this.cachePage(pbn, crc, page);
+    return page;
+  }
+
+  async #reconstruct(pbn: number, crc: number, into: Uint8Array): Promise<boolean> {
+    const g = this.space.groupOf(pbn);
+    const base = this.space.groups[g]?.basePbn ?? 0;
+    for await (const candidate of this.group(g).candidates(pbn - base)) {
+      if (crcOfBlock(candidate.content) !== crc) continue;
+      this.runtime.covered('pool/reconstruct');
+      into.set(candidate.content);
+      try {
+        await candidate.repair();
+        this.runtime.covered('pool/self-heal');
+        this.runtime.log.write('warn', 'block reconstructed and repaired', { pbn });
+      } catch (error) {
+        // The reader has its data; a repair that fails is the next write's or the scrub's business.
+        if (!(error instanceof StorageError) && !(error instanceof GroupFailedError)) throw error;
+      }
+      this.onRepaired(pbn);
+      return true;
+    }
+    return false;
+  }
+}

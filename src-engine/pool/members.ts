@@ -1,0 +1,120 @@
+import { assert } from '../runtime/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { ShelfHandle } from '../disk/index.ts';
+import { geometryOf, RaidGroup } from '../raid/index.ts';
+import { PoolCore } from './core.ts';
+import { encodeLabel, labelSlotOf } from './label.ts';
+import type { Label } from './label.ts';
+import { Space } from './space.ts';
+import type { SpaceGroup } from './space.ts';
+import type { PoolMember } from './types.ts';
+
+/** The disks of an open pool: their states, the groups made of them, and label writing. */
+export class PoolDisks {
+  readonly core: PoolCore;
+  readonly #handle: ShelfHandle;
+  readonly #groups: readonly RaidGroup[];
+  #members: PoolMember[];
+  #serial = 0;
+  #lastLabel: number;
+
+  constructor(runtime: Runtime, handle: ShelfHandle, label: Pick<Label, 'groups' | 'journalBlocks' | 'members' | 'number'>) {
+    this.#handle = handle;
+    this.#members = [...label.members];
+    this.#lastLabel = label.number;
+    const spaceGroups: SpaceGroup[] = [];
+    let basePbn = 32;
+    let baseStripe = 0;
+    this.#groups = label.groups.map((layout, g) => {
+      const geometry = geometryOf({ level: layout.level, members: layout.slots.length, unitBlocks: layout.unitBlocks });
+      spaceGroups.push({ geometry, stripes: layout.stripes, basePbn, baseStripe });
+      basePbn = Math.ceil((basePbn + layout.stripes * geometry.stripeBlocks) / 32) * 32;
+      baseStripe += layout.stripes;
+      return new RaidGroup({
+        level: layout.level,
+        unitBlocks: layout.unitBlocks,
+        baseDbn: label.journalBlocks,
+        stripes: layout.stripes,
+        members: layout.slots.map((slot) => ({ disk: handle.disk(slot), state: this.member(slot).state })),
+        onMemberFailed: (index, error) => {
+          const slot = layout.slots[index];
+          assert(slot !== undefined && layout === label.groups[g], 'slot of the member');
+          runtime.log.write('error', 'pool member failed', { slot, reason: error.message });
+          this.#setFailed(slot);
+        },
+      });
+    });
+    const space = new Space(spaceGroups, () => runtime.planted('reuse-staged-block'));
+    this.core = new PoolCore(runtime, space, this.#groups);
+  }
+
+  get members(): readonly PoolMember[] {
+    return this.#members;
+  }
+
+  member(slot: number): PoolMember {
+    const member = this.#members.find((candidate) => candidate.slot === slot);
+    assert(member !== undefined, `slot ${slot} is a member`);
+    return member;
+  }
+
+  /** Grows whenever a member changes state; a label is complete when it was built at the current serial. */
+  get serial(): number {
+    return this.#serial;
+  }
+
+  get state(): 'healthy' | 'degraded' | 'failed' {
+    const states = this.#groups.map((group) => group.state);
+    return states.includes('failed') ? 'failed' : states.includes('degraded') ? 'degraded' : 'healthy';
+  }
+
+  isFailed(): boolean {
+    return this.state === 'failed';
+  }
+
+  failSlot(slot: number, error: Error): void {
+    for (const group of this.#groups) {
+      const index = this.#slotsOf(group).indexOf(slot);
+      if (index >= 0) group.failMember(index, error);
+    }
+  }
+
+  /** The members as a label of this number has to list them. */
+  membersFor(number: number): readonly PoolMember[] {
+    return this.#members.map((member) => (member.state === 'active' ? { ...member, completeLabel: number } : member));
+  }
+
+  /** Writes the label to every member it calls active, and syncs; a disk that fails is failed (`serial` tells). */
+  async writeLabel(label: Label, only?: ReadonlySet<number>): Promise<void> {
+    const jobs: Promise<void>[] = [];
+    for (const member of label.members) {
+      if (member.state !== 'active' || (only !== undefined && !only.has(member.slot))) continue;
+      jobs.push(this.#writeOne(label, member.slot));
+    }
+    const results = await Promise.allSettled(jobs);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    this.#lastLabel = label.number;
+  }
+
+  async #writeOne(label: Label, slot: number): Promise<void> {
+    const disk = this.#handle.disk(slot);
+    try {
+      await disk.writeLabel(labelSlotOf(label.number), encodeLabel(label, slot));
+      await disk.sync();
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error) || error.code === 'fenced') throw error;
+      this.core.runtime.covered('pool/member-failed-during-label');
+      this.failSlot(slot, error);
+    }
+  }
+
+  #setFailed(slot: number): void {
+    this.#serial++;
+    this.#members = this.#members.map((member) => (member.slot === slot ? { ...member, state: 'failed', completeLabel: this.#lastLabel } : member));
+  }
+
+  #slotsOf(group: RaidGroup): readonly number[] {
+    const g = this.#groups.indexOf(group);
+    return this.#members.filter((member) => member.group === g).map((member) => member.slot);
+  }
+}

@@ -1,0 +1,394 @@
+import { assert, AssertionError } from '../runtime/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { ShelfHandle } from '../disk/index.ts';
+import { geometryOf } from '../raid/index.ts';
+import { checkPool } from './check.ts';
+import { CommitDraft } from './commit.ts';
+import type { Label } from './label.ts';
+import { nextLabelNumber } from './label.ts';
+import { PoolDisks } from './members.ts';
+import { openPool } from './open.ts';
+import type { OpenResult } from './open.ts';
+import { PointerList } from './page.ts';
+import { ReadGate } from './readers.ts';
+import type { StoredRecord } from './records.ts';
+import { validateRequest } from './request.ts';
+import type { CommitRequest } from './request.ts';
+import { worstCaseBlocks } from './reserve.ts';
+import { SpaceMap } from './spacemap.ts';
+import { Stage } from './stage.ts';
+import { lookup, readTree, walkTree } from './tree.ts';
+import { EMPTY_ROOT, PoolFailedError, PoolRequestError } from './types.ts';
+import type { BlockPointer, Capacity, PoolMember, PoolSpec, Problem, TreeRoot, VolumeRecord } from './types.ts';
+
+export interface PoolDeps {
+  readonly runtime: Runtime;
+  readonly handle: ShelfHandle;
+}
+
+/** Blocks at the front of every disk that belong to the stripe journal. */
+const JOURNAL_BLOCKS = 256;
+
+interface PendingCommit {
+  readonly request: CommitRequest;
+  readonly resolve: (result: { readonly label: number }) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Pool {
+  readonly id: string;
+  readonly name: string;
+  readonly #deps: PoolDeps;
+  readonly #disks: PoolDisks;
+  readonly #space: SpaceMap;
+  readonly #gate = new ReadGate();
+  readonly #stages = new Map<string, Stage>();
+  readonly #treeLocks = new Map<string, Promise<void>>();
+  readonly #commits: PendingCommit[] = [];
+  readonly #exclusive: (() => Promise<void>)[] = [];
+  #records: ReadonlyMap<string, StoredRecord>;
+  #label: Label;
+  #running = false;
+  #failure: Error | null = null;
+  #closed = false;
+  #reservedData = 0;
+  #labelSerial = 0;
+
+  /** Use `create` or `open`. */
+  constructor(deps: PoolDeps, disks: PoolDisks, space: SpaceMap, label: Label, records: ReadonlyMap<string, StoredRecord>) {
+    this.#deps = deps;
+    this.#disks = disks;
+    this.#space = space;
+    this.#label = label;
+    this.#records = records;
+    this.id = label.poolId;
+    this.name = label.name;
+    this.#labelSerial = disks.serial;
+  }
+
+  /** Writes the first label. The disks must not belong to another pool; every slot must be usable. */
+  static async create(deps: PoolDeps, spec: PoolSpec): Promise<Pool> {
+    const { handle, runtime } = deps;
+    assert(spec.id === handle.poolId, 'the handle is for this pool');
+    const slots = spec.groups.flatMap((group) => group.slots);
+    assert(new Set(slots).size === slots.length && slots.length > 0, 'a slot is used once');
+    const groups = spec.groups.map((group) => {
+      const geometry = geometryOf({ level: group.level, members: group.slots.length, unitBlocks: group.unitBlocks });
+      const blocks = Math.min(...group.slots.map((slot) => handle.disk(slot).blocks));
+      const stripes = Math.floor((blocks - JOURNAL_BLOCKS) / geometry.unitBlocks);
+      assert(stripes >= 4, 'the disks are large enough for a pool');
+      return { ...group, stripes };
+    });
+    const members: PoolMember[] = spec.groups.flatMap((group, g) => group.slots.map((slot): PoolMember => ({ slot, group: g, state: 'active', completeLabel: 0 })));
+    const blank: Label = {
+      poolId: spec.id,
+      name: spec.name,
+      number: 0,
+      predecessor: 0,
+      epoch: handle.epoch,
+      groups,
+      journalBlocks: JOURNAL_BLOCKS,
+      members,
+      table: EMPTY_ROOT,
+      space: EMPTY_ROOT,
+    };
+    const disks = new PoolDisks(runtime, handle, blank);
+    const pool = new Pool(deps, disks, SpaceMap.create(disks.core), blank, new Map());
+    await pool.commit({});
+    return pool;
+  }
+
+  static open(deps: PoolDeps, options: { readonly poolId: string; readonly minimumLabel?: number }): Promise<OpenResult> {
+    return openPool(deps, options);
+  }
+
+  get spec(): PoolSpec {
+    return {
+      id: this.id,
+      name: this.name,
+      groups: this.#label.groups.map(({ level, slots, unitBlocks }) => ({ level, slots, unitBlocks })),
+    };
+  }
+
+  /** Number of the newest label that is durable on all active members. */
+  get lastLabel(): number {
+    return this.#label.number;
+  }
+
+  get epoch(): number {
+    return this.#label.epoch;
+  }
+
+  get state(): 'healthy' | 'degraded' | 'failed' | 'closed' {
+    if (this.#closed) return 'closed';
+    return this.#failure !== null ? 'failed' : this.#disks.state;
+  }
+
+  /** Why the state is 'failed'. */
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  members(): readonly PoolMember[] {
+    return this.#disks.members;
+  }
+
+  /** Called with the PBN of every block that had to be reconstructed. */
+  set onRepaired(listener: (pbn: number) => void) {
+    this.#disks.core.onRepaired = listener;
+  }
+
+  capacity(): Capacity {
+    const { space } = this.#disks.core;
+    return {
+      totalBlocks: space.totalBlocks,
+      usedBlocks: space.usedBlocks,
+      freeBlocks: space.totalBlocks - space.usedBlocks,
+      reservedBlocks: this.#reservedData === 0 ? 0 : this.#worstCase(this.#reservedData),
+      wholeFreeStripes: space.wholeFreeStripes,
+    };
+  }
+
+  volumes(): readonly VolumeRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** Asserts that the volume exists. */
+  volume(id: string): VolumeRecord {
+    const record = this.#records.get(id);
+    assert(record !== undefined, `volume ${id} exists`);
+    return record;
+  }
+
+  hasVolume(id: string): boolean {
+    return this.#records.has(id);
+  }
+
+  /** Reads, verified; holes are zeros. Call in the same turn as the root was taken, or with a kept root. Rejects MediaError. */
+  async read(root: TreeRoot, vbn: number, blockCount: number, into: Uint8Array): Promise<void> {
+    const token = this.#gate.enter();
+    try {
+      await readTree(this.#disks.core, root, vbn, blockCount, into);
+    } finally {
+      this.#gate.leave(token);
+    }
+  }
+
+  /** The pointer of a written block or of a hole that was made (pbn 0, its birth); null when never written. */
+  async lookup(root: TreeRoot, vbn: number): Promise<BlockPointer | null> {
+    const token = this.#gate.enter();
+    try {
+      const pointer = await lookup(this.#disks.core, root, vbn);
+      return pointer.pbn === 0 && pointer.birth === 0 ? null : pointer;
+    } finally {
+      this.#gate.leave(token);
+    }
+  }
+
+  /**
+   * Pointers in [fromVbn, toVbn), ascending. Without `bornAfter`: written blocks only. With it: everything that changed
+   * after that CP of this pool, holes included (pbn 0; a collapsed run of holes carries the newest birth among them, so
+   * some may have changed earlier: a superset). Nothing freed is reused until the iteration ended: end it.
+   */
+  async *walk(
+    root: TreeRoot,
+    range: { readonly fromVbn: number; readonly toVbn: number; readonly bornAfter?: number },
+  ): AsyncGenerator<{ readonly vbn: number; readonly pointer: BlockPointer }> {
+    const token = this.#gate.enter();
+    try {
+      for await (const { index, count, pointer } of walkTree(this.#disks.core, root, range.fromVbn, range.toVbn, range.bornAfter ?? 0)) {
+        if (range.bornAfter === undefined && pointer.pbn === 0) continue;
+        for (let i = 0; i < count; i++) yield { vbn: index + i, pointer };
+      }
+    } finally {
+      this.#gate.leave(token);
+    }
+  }
+
+  /** Opens the volume's next consistency point. At most one is open per volume. */
+  stage(volumeId: string): Stage {
+    this.volume(volumeId);
+    assert(!this.#stages.has(volumeId), `volume ${volumeId} has no other open stage`);
+    const stage = new Stage(volumeId, this.lastLabel + 1, {
+      core: this.#disks.core,
+      lockTree: () => this.#lockTree(volumeId),
+      currentRoot: () => this.volume(volumeId).root,
+      sizeBlocks: () => this.volume(volumeId).sizeBlocks,
+      closed: () => {
+        this.#stages.delete(volumeId);
+      },
+      failure: () => this.#failure,
+    });
+    this.#stages.set(volumeId, stage);
+    return stage;
+  }
+
+  /**
+   * Makes the request durable. Requests that arrive while a label is written share the next one. Rejects
+   * PoolRequestError (nothing changed) or PoolFailedError (outcome known only after reopening).
+   */
+  commit(request: CommitRequest): Promise<{ readonly label: number }> {
+    return new Promise((resolve, reject) => {
+      this.#commits.push({ request, resolve, reject });
+      this.#wake();
+    });
+  }
+
+  /**
+   * Promises room for `dataBlocks` more blocks in coming stages, worst case (map pages, records, padding) and the
+   * headroom that finishes a CP, deletes a snapshot and records a fracture. Give it back with `unreserve` after the commit.
+   */
+  reserve(dataBlocks: number): boolean {
+    const total = this.#reservedData + dataBlocks;
+    if (this.#failure !== null || this.#worstCase(total) > this.#disks.core.space.allocatableBlocks) return false;
+    this.#reservedData = total;
+    this.#deps.runtime.covered('pool/reserve-used');
+    return true;
+  }
+
+  unreserve(dataBlocks: number): void {
+    assert(dataBlocks <= this.#reservedData, 'only what was reserved is given back');
+    this.#reservedData -= dataBlocks;
+  }
+
+  /** Proves the pool at its current label: trees, checksums, parity, free map, deadlists. Commits wait meanwhile. */
+  check(): Promise<readonly Problem[]> {
+    return this.#exclusively(() => checkPool(this.#disks.core, this.#label, this.#records, this.#space));
+  }
+
+  /** Waits for commits and stages in progress to end or abandons them; nothing is written afterwards. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#exclusively(async () => undefined).catch(() => undefined);
+    this.#closed = true;
+    this.#failure ??= new PoolFailedError('the pool is closed', undefined);
+    for (const stage of [...this.#stages.values()]) if (stage.state !== 'committing') await stage.abandon();
+  }
+
+  /** Writes a label with the same roots: member or epoch changes. For `open`. */
+  async relabel(missingActive: boolean): Promise<void> {
+    await this.#writeLabels(nextLabelNumber(this.#label.number, missingActive), this.#label.table, this.#label.space);
+  }
+
+  #worstCase(dataBlocks: number): number {
+    const { space } = this.#disks.core;
+    const volumes = [...this.#records.values()].map((record) => record.sizeBlocks);
+    return worstCaseBlocks(dataBlocks, volumes, space);
+  }
+
+  async #lockTree(volumeId: string): Promise<() => void> {
+    for (;;) {
+      const held = this.#treeLocks.get(volumeId);
+      if (held === undefined) break;
+      await held;
+    }
+    return this.#takeTree(volumeId);
+  }
+
+  #takeTree(volumeId: string): () => void {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = () => {
+        this.#treeLocks.delete(volumeId);
+        resolve();
+      };
+    });
+    this.#treeLocks.set(volumeId, held);
+    return release;
+  }
+
+  #exclusively<T>(job: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#exclusive.push(() => job().then(resolve, reject));
+      this.#wake();
+    });
+  }
+
+  #wake(): void {
+    if (this.#running) return;
+    this.#running = true;
+    void this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#commits.length > 0 || this.#exclusive.length > 0) {
+      const job = this.#exclusive.shift();
+      if (job !== undefined) await job();
+      else await this.#commitBatch(this.#commits.splice(0));
+    }
+    this.#running = false;
+  }
+
+  /** One label for all requests at hand. */
+  async #commitBatch(batch: readonly PendingCommit[]): Promise<void> {
+    if (this.#failure !== null) {
+      for (const { reject } of batch) reject(this.#failure);
+      return;
+    }
+    const number = nextLabelNumber(this.#label.number, false);
+    const draft = new CommitDraft(this.#disks.core, number, this.#records);
+    const accepted: PendingCommit[] = [];
+    try {
+      for (const pending of batch) {
+        try {
+          validateRequest(pending.request, draft.records, (id) => this.#stages.get(id) ?? null);
+        } catch (error) {
+          if (error instanceof AssertionError) throw error;
+          pending.reject(error);
+          continue;
+        }
+        accepted.push(pending);
+        await draft.apply(pending.request);
+      }
+      if (accepted.length === 0) {
+        draft.finish();
+        return;
+      }
+      if (accepted.length > 1) this.#deps.runtime.covered('pool/label-shared');
+      await this.#seal(draft);
+      for (const { resolve } of accepted) resolve({ label: number });
+    } catch (error) {
+      this.#fail(error);
+      for (const { reject } of accepted.length > 0 ? accepted : batch) reject(this.#failure);
+    }
+  }
+
+  /** Writes the draft's records and its label; then its frees may settle. */
+  async #seal(draft: CommitDraft): Promise<void> {
+    const { core } = this.#disks;
+    const { table, space } = await draft.write(this.#label.table, this.#space);
+    if (!this.#deps.runtime.planted('skip-data-sync-before-label')) await core.sync();
+    await this.#writeLabels(draft.number, table, space);
+    this.#records = draft.records;
+    this.#gate.retire(draft.freed, (freed: PointerList) => core.space.settle(freed));
+    draft.finish();
+  }
+
+  /** Label `number`, and further ones until one was written during which no member failed. */
+  async #writeLabels(number: number, table: TreeRoot, space: TreeRoot): Promise<void> {
+    for (let next = number; ; next = nextLabelNumber(next, false)) {
+      const serial = this.#disks.serial;
+      const label: Label = {
+        ...this.#label,
+        number: next,
+        predecessor: this.#label.number,
+        epoch: this.#deps.handle.epoch,
+        members: this.#disks.membersFor(next),
+        table,
+        space,
+      };
+      if (this.#disks.state === 'failed') throw new PoolFailedError('more disks failed than the RAID level allows', undefined);
+      await this.#disks.writeLabel(label);
+      this.#label = label;
+      this.#labelSerial = serial;
+      if (this.#disks.serial === this.#labelSerial) return;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== null) return;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#failure = error instanceof PoolRequestError ? new PoolFailedError(message, error) : error instanceof PoolFailedError ? error : new PoolFailedError(message, error);
+    this.#deps.runtime.log.write('error', 'pool failed', { pool: this.id, reason: message });
+  }
+}
