@@ -224,7 +224,6 @@ class Direction {
   /** Counts cuts: what was sent before the last one does not arrive. */
   #cuts = 0;
   #lineBusyUntilMs = 0;
-  #lastDueMs = 0;
   #queue: { readonly dueMs: number; readonly cuts: number; readonly parcel: Parcel }[] = [];
   #queueHead = 0;
   #timerRunning = false;
@@ -280,9 +279,8 @@ class Direction {
       });
       return;
     }
-    const dueMs = Math.max(this.#lastDueMs, this.#arrivalMs(bytes));
-    this.#lastDueMs = dueMs;
-    this.#queue.push({ dueMs, cuts, parcel });
+    // Whatever its own moment, nothing overtakes the head of the queue.
+    this.#queue.push({ dueMs: this.#arrivalMs(bytes), cuts, parcel });
     this.#startTimer();
   }
 
@@ -319,7 +317,6 @@ class Direction {
     const head = this.#queue[this.#queueHead];
     if (head === undefined) return;
     this.#timerRunning = true;
-    // Frames of the direct path that were sent before must arrive before; the shared turn comes at the same moment.
     const delayMs = Math.max(0, head.dueMs - this.#clock.nowMs());
     this.#clock.after(delayMs, () => {
       this.#timerRunning = false;
@@ -329,6 +326,7 @@ class Direction {
 
   #deliverDue(): void {
     const nowMs = this.#clock.nowMs();
+    // Frames sent before on the direct path arrive before, though a timer may come before the shared turn.
     while (this.#turnsUnderWay === 0) {
       const head = this.#queue[this.#queueHead];
       if (head === undefined || head.dueMs > nowMs) break;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FileContent } from '../../src-engine/runtime/simulated/file-content.ts';
 import { createSimulatedWorld } from '../../src-engine/runtime/simulated/index.ts';
 
 const SECTORS = 6;
@@ -93,8 +94,17 @@ describe('durability in the simulator', () => {
       for (let i = 0; i < crashAfter; i++) await world.step();
       server.crash();
       const atCrash = acknowledged;
+      const left = world
+        .storage('array')
+        .paths()
+        .map((path) => world.storage('array').peek(path));
       await world.run({ untilMs: world.nowMs + 10_000 });
       expect(acknowledged).toBe(atCrash);
+      const later = world
+        .storage('array')
+        .paths()
+        .map((path) => world.storage('array').peek(path));
+      expect(later.map((bytes, i) => Buffer.compare(bytes, left[i] ?? bytes))).toEqual(left.map(() => 0));
       if (atCrash === 0) continue;
       const bytes = world.storage('array').peek('x');
       for (let i = 0; i < atCrash; i++) {
@@ -158,4 +168,18 @@ it('a power cut keeps one unsynced write whole and loses an earlier one whole, o
       reordered++;
   }
   expect(reordered).toBeGreaterThan(1);
+});
+
+it('what a failed sync dropped is read until power goes, and neither a later sync nor luck makes it durable', () => {
+  const content = new FileContent(1024);
+  content.land(new Uint8Array(512).fill(1), 0, 1);
+  content.failSync(content.sequence, () => true);
+  content.land(new Uint8Array(512).fill(2), 512, 1);
+  content.sync(content.sequence);
+  const into = new Uint8Array(1024);
+  content.read('x', into, 0);
+  expect([into[0], into[512]]).toEqual([1, 2]);
+  content.losePower(undefined, () => true);
+  content.read('x', into, 0);
+  expect([into[0], into[512]]).toEqual([0, 2]);
 });

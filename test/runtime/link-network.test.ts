@@ -105,6 +105,23 @@ describe('a link', () => {
     expect(atFar).toEqual([1, 2, 3, 4]);
   });
 
+  it('keeps the order when the shared turn comes later than a timer', async () => {
+    const world = createSimulatedWorld({ seed: 1 });
+    const clock: Clock = {
+      ...world.clock,
+      after: (delayMs, fire) => world.clock.after(delayMs === 0 ? 5 : delayMs, fire),
+    };
+    const links = new LinkNetwork(clock, world.random);
+    const seen: number[] = [];
+    links.endpoint('b').listen((session) => (session.onFrame = (frame) => seen.push(numberIn(frame))));
+    const session = await world.settle(links.endpoint('a').dial('b'));
+    session.send(frameOf(1));
+    links.setLink('a', 'b', { latencyMs: 1, up: true });
+    session.send(frameOf(2));
+    await world.runUntil(() => seen.length === 2, 1000);
+    expect(seen).toEqual([1, 2]);
+  });
+
   it('loses, repeats and reorders only when asked to', async () => {
     const lossy = await connect({ latencyMs: 1, lossProbability: 0.3, up: true });
     for (const i of upTo(200)) lossy.near.send(frameOf(i));

@@ -113,8 +113,8 @@ export class FileContent {
     for (const [sector, versions] of this.#unsynced) {
       let kept: SectorVersion | undefined;
       for (const version of versions) {
-        const hit = origin === undefined || version.origin === origin;
-        if (hit && !version.doomed && keep(version.sequence)) kept = version;
+        if ((origin === undefined || version.origin === origin) && !version.doomed && keep(version.sequence))
+          kept = version;
       }
       if (kept !== undefined) this.#writeDurable(sector, kept.bytes);
       const floor = kept?.sequence ?? 0;
