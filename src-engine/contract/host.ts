@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fileMutation, mutation, nameSchema, noInput, query } from './common.ts';
+import { mutation, nameSchema, noInput, query } from './common.ts';
 import { refusalSchema } from './refusal.ts';
 
 /** The process around the lab: answers also while no lab is open. Implemented by the hosts, not by the lab. */
@@ -26,8 +26,8 @@ export const hostContract = {
     .route({ method: 'POST', path: '/host/create', summary: "Create a lab in the host's directory", tags: ['host'] })
     .input(z.strictObject({ demo: z.enum(['two-site']).optional(), name: nameSchema.optional() }))
     .output(hostStatusSchema),
-  /** Tries again after `failed`. Another directory may be named where the caller is the person at the machine. */
-  open: fileMutation
+  /** Tries again after `failed`. Another directory is accepted only where the caller is the person at the machine. */
+  open: mutation
     .route({ method: 'POST', path: '/host/open', summary: 'Open a lab', tags: ['host'] })
     .input(z.strictObject({ directory: z.string().min(1).max(4096).optional() }))
     .output(hostStatusSchema),

@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { refusal } from '../../engine/index.ts';
+import type { CliOptions } from '../program.ts';
+import { given, Run } from '../context.ts';
+import { CommandFailure, EXIT, table } from '../io.ts';
+import { formatBytes } from '../units.ts';
+
+export function addLab(program: Command, options: CliOptions): void {
+  const lab = program.command('lab').description('create, inspect and check a lab');
+
+  lab
+    .command('create')
+    .description('make a new lab in the directory')
+    .addOption(new Option('--demo <name>', 'with the two-site demo in it').choices(['two-site']))
+    .option('--empty', 'with nothing in it')
+    .option('--name <name>', 'name of the lab')
+    .action(async (own: { demo?: 'two-site'; empty?: boolean; name?: string }, command: Command) => {
+      const run = new Run(options, command);
+      if ((own.demo !== undefined) === (own.empty === true)) {
+        throw new CommandFailure(
+          refusal('cli/usage', 'Say either --demo two-site or --empty.', 'See: lockstep lab create --help'),
+          EXIT.usage,
+        );
+      }
+      const connection = await options.connect({
+        directory: run.directory,
+        create: given({ demo: own.demo, name: own.name }),
+      });
+      try {
+        const [sites, volumes] = await Promise.all([
+          connection.client.site.list({}),
+          connection.client.volume.list({}),
+        ]);
+        run.print({
+          lab: run.directory,
+          sites: sites.map((site) => site.name),
+          volumes: volumes.map((volume) => volume.name),
+        });
+      } finally {
+        await connection.close();
+      }
+    });
+
+  lab
+    .command('info')
+    .description('what the lab is')
+    .action(async (_own, command: Command) => {
+      const run = new Run(options, command);
+      await run.with(async (client) => run.print(await client.lab.info({})));
+    });
+
+  lab
+    .command('check')
+    .description('check every persistent structure; repairs nothing')
+    .action(async (_own, command: Command) => {
+      const run = new Run(options, command);
+      const report = await run.with((client) => client.lab.check({}));
+      run.print(report, () => {
+        const checked =
+          report.checked === undefined
+            ? ''
+            : ` (${report.checked.files} files, ${report.checked.blocks} blocks, ${formatBytes(report.checked.bytes)})`;
+        const rows = report.problems.map((problem) => [problem.file, problem.offset, problem.expected, problem.found]);
+        return `${report.verdict}${checked}${rows.length === 0 ? '' : `\n${table(['file', 'offset', 'expected', 'found'], rows)}`}`;
+      });
+      if (report.verdict === 'damaged') {
+        const first = report.problems[0];
+        throw new CommandFailure(
+          refusal(
+            'lab/damaged',
+            `${report.problems.length} problems${first === undefined ? '' : `; the first is in ${first.file}`}.`,
+            'The report on standard output lists them all.',
+          ),
+        );
+      }
+    });
+}

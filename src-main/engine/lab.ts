@@ -1,0 +1,5 @@
+import { openLab } from '../../src-engine/lab/index.ts';
+import type { LabOpener } from './engine.ts';
+
+/** The real lab. */
+export const openRealLab: LabOpener = (request) => openLab(request);
