@@ -1,0 +1,2 @@
+/** The ordered stream of everything that happened, filtered, followed and scrolled without end. */
+export { EventsPage } from './EventsPage.tsx';

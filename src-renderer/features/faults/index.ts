@@ -1,0 +1,2 @@
+/** Break things on purpose: inject with a preview, see what is broken, heal one or all. */
+export { FaultsPage } from './FaultsPage.tsx';

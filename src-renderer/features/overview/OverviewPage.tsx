@@ -1,0 +1,184 @@
+import type { ReactElement } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import { useLive, useSeries } from '../../client/index.ts';
+import { useAlerts } from '../alerts/index.ts';
+import { Badge, EmptyState, Icon, Page, Panel, TimeSeries, protectionLook, units, type Mark, type Protection, type Tone } from '../../shared/index.ts';
+import { MirrorTable } from '../replication/index.ts';
+import { LastDrill } from '../recovery/index.ts';
+import { answer } from './answers.ts';
+import { SiteMap } from './SiteMap.tsx';
+import { Workloads } from './Workloads.tsx';
+import classes from './overview.module.css';
+
+const WINDOW_SECONDS = 120;
+
+function Verdict({ tone, question, value, detail }: { tone: Tone; question: string; value: string; detail: string }): ReactElement {
+  const icon = tone === 'ok' ? 'check-circle' : tone === 'bad' ? 'cross-circle' : tone === 'warn' ? 'warning' : tone === 'busy' ? 'sync' : 'dash';
+  return (
+    <div className={classes['verdict']} data-tone={tone}>
+      <h2>{question}</h2>
+      <p className={classes['verdictValue']}>
+        <Icon name={icon} size={20} />
+        {value}
+      </p>
+      <p className={classes['verdictDetail']}>{detail}</p>
+    </div>
+  );
+}
+
+function Verdicts(): ReactElement {
+  const { t } = useTranslation();
+  const mirrors = useLive((state) => state.mirrors);
+  const { safe, failover, loss } = answer(mirrors);
+  const safeKey = safe.total === 0 ? 'none' : safe.tone === 'ok' ? 'yes' : safe.tone === 'bad' ? 'no' : 'partly';
+  const overKey = failover.total === 0 ? 'none' : failover.able === failover.total ? 'yes' : failover.able === 0 ? 'no' : 'partly';
+  return (
+    <div className={classes['verdicts']}>
+      <Verdict
+        tone={safe.tone}
+        question={t('overview.safe.question')}
+        value={t(`overview.safe.${safeKey}`)}
+        detail={t('overview.safe.detail', { count: safe.protectedCount, total: safe.total })}
+      />
+      <Verdict
+        tone={failover.tone}
+        question={t('overview.failover.question')}
+        value={t(`overview.failover.${overKey}`, { count: failover.able, total: failover.total })}
+        detail={failover.blocked ?? t('overview.failover.detail')}
+      />
+      <Verdict
+        tone={loss.tone}
+        question={t('overview.loss.question')}
+        value={loss.writes === 0 ? t('overview.loss.nothing') : t('overview.loss.writes', { count: loss.writes, text: units.count(loss.writes) })}
+        detail={
+          loss.writes === 0
+            ? t('overview.loss.rpo')
+            : t('overview.loss.detail', { bytes: units.bytes(loss.bytes), time: units.durationSeconds(loss.seconds), mirror: loss.mirror })
+        }
+      />
+    </div>
+  );
+}
+
+function Charts(): ReactElement {
+  const { t } = useTranslation();
+  const series = useSeries(WINDOW_SECONDS).data;
+  if (series === undefined) return <p className="dim">{t('common.loading')}</p>;
+  const marks: Mark[] = series.marks.map((mark) => ({ at: mark.at, label: mark.message, tone: mark.kind.startsWith('fault') ? 'bad' : 'busy' }));
+  const shared = { times: series.at, marks, windowMs: WINDOW_SECONDS * 1000 };
+  return (
+    <div className={classes['charts']}>
+      <TimeSeries
+        {...shared}
+        title={t('overview.charts.iops')}
+        format={units.si}
+        series={[
+          { label: t('overview.charts.write'), colour: 'series-1', values: series.writesPerSecond },
+          { label: t('overview.charts.read'), colour: 'series-2', values: series.readsPerSecond },
+        ]}
+      />
+      <TimeSeries
+        {...shared}
+        title={t('overview.charts.throughput')}
+        format={units.bytesPerSecond}
+        series={[
+          { label: t('overview.charts.write'), colour: 'series-1', values: series.writtenBytesPerSecond },
+          { label: t('overview.charts.read'), colour: 'series-2', values: series.readBytesPerSecond },
+        ]}
+      />
+      <TimeSeries
+        {...shared}
+        title={t('overview.charts.latency')}
+        format={units.durationMs}
+        series={[
+          { label: 'p50', colour: 'series-1', values: series.latencyP50Ms },
+          { label: 'p99', colour: 'series-3', values: series.latencyP99Ms },
+        ]}
+      />
+    </div>
+  );
+}
+
+function Alerts(): ReactElement {
+  const { t } = useTranslation();
+  const alerts = useAlerts();
+  if (alerts.length === 0) {
+    return (
+      <p className={classes['calm']} data-tone="ok">
+        <Icon name="check-circle" /> {t('alerts.none')}
+      </p>
+    );
+  }
+  return (
+    <ul className={classes['alerts']}>
+      {alerts.map((alert) => (
+        <li key={alert.id} data-tone={alert.tone}>
+          <Icon name={alert.icon} />
+          <Link to={alert.to}>{alert.text}</Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Summary(): ReactElement {
+  const { t } = useTranslation();
+  const mirrors = useLive((state) => state.mirrors);
+  const { counts } = answer(mirrors);
+  const shown = (Object.keys(counts) as Protection[]).filter((one) => counts[one] > 0);
+  return (
+    <span className={classes['summary']}>
+      {shown.map((one) => (
+        <Badge key={one} {...protectionLook[one]} quiet>
+          {counts[one]} {t(`protection.${one}`)}
+        </Badge>
+      ))}
+    </span>
+  );
+}
+
+export function OverviewPage(): ReactElement {
+  const { t } = useTranslation();
+  const mirrors = useLive((state) => state.mirrors);
+  const sites = useLive((state) => state.sites);
+  return (
+    <Page title={t('overview.title')}>
+      <Verdicts />
+      {sites.length === 0 ? (
+        <Panel title={t('overview.sites')}>
+          <EmptyState icon="site" title={t('overview.emptyTitle')}>
+            {t('overview.emptyText')}
+          </EmptyState>
+        </Panel>
+      ) : (
+        <SiteMap />
+      )}
+      <Panel title={t('overview.charts.title')} hint={t('overview.charts.hint')}>
+        <Charts />
+      </Panel>
+      <div className={classes['split']}>
+        <Panel title={t('replication.title')} hint={<Summary />} flush>
+          {mirrors.length === 0 ? (
+            <EmptyState icon="replication" title={t('replication.emptyTitle')}>
+              {t('replication.emptyText')}
+            </EmptyState>
+          ) : (
+            <MirrorTable compact />
+          )}
+        </Panel>
+        <Panel title={t('alerts.title')}>
+          <Alerts />
+        </Panel>
+      </div>
+      <div className={classes['split']}>
+        <Panel title={t('workload.title')} hint={t('workload.hint')} flush>
+          <Workloads />
+        </Panel>
+        <Panel title={t('drill.last')} actions={<Link to="/recovery">{t('drill.toRecovery')}</Link>}>
+          <LastDrill />
+        </Panel>
+      </div>
+    </Page>
+  );
+}

@@ -1,0 +1,2 @@
+/** The first screen: is my data safe, could I fail over now, what would I lose? */
+export { OverviewPage } from './OverviewPage.tsx';

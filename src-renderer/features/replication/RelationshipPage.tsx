@@ -1,0 +1,228 @@
+import { useState, type ReactElement } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link, useParams } from 'react-router';
+import type { Mirror, MirrorAction, MirrorHistory } from '../../../src-engine/contract/index.ts';
+import { useLagSeries, useLive, useMirrorByName, useMirrorHistory, useServerDetail, useStateMachine } from '../../client/index.ts';
+import { ConditionBadge, DenseTable, EmptyState, Facts, ImageStateBadge, Meter, Page, Panel, RefusedAction, Time, TimeSeries, units, type Column, type Mark } from '../../shared/index.ts';
+import { ActionSheet } from './ActionSheet.tsx';
+import { CpPhases } from './CpPhases.tsx';
+import { dangerous } from './mirror-action.ts';
+import { Pair } from './Pair.tsx';
+import { StateDiagram } from './StateDiagram.tsx';
+import classes from './replication.module.css';
+
+const LAG_WINDOW_SECONDS = 300;
+
+function Conditions({ mirror }: { mirror: Mirror }): ReactElement {
+  const { t } = useTranslation();
+  return (
+    <ul className={classes['conditions']}>
+      {mirror.conditions.map((condition) => (
+        <li key={condition.code}>
+          <ConditionBadge code={condition.code} />
+          <span>
+            {condition.cause} <span className="dim">{t('mirror.since')}</span> <Time at={condition.since} />
+            {condition.nextStep === null ? null : <span className={classes['next']}>{t('mirror.next', { step: condition.nextStep })}</span>}
+            {condition.clearedBy.length === 0 ? null : (
+              <span className={classes['next']}>{t('mirror.clearedBy', { actions: condition.clearedBy.map((action) => t(`action.${action}.label`)).join(', ') })}</span>
+            )}
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Actions({ mirror, onPoint, onAct }: { mirror: Mirror; onPoint(action: MirrorAction | null): void; onAct(action: MirrorAction): void }): ReactElement {
+  const { t } = useTranslation();
+  // What can be done comes first; the refused rest keeps the order of the vocabulary.
+  const sorted = [...mirror.actions].sort((a, b) => Number(b.allowed) - Number(a.allowed));
+  return (
+    <div>
+      {sorted.map(({ action, refusal, allowed }) => (
+        <RefusedAction
+          key={action}
+          label={t(`action.${action}.label`)}
+          description={t(`action.${action}.text`)}
+          refusal={allowed ? null : (refusal ?? null)}
+          danger={dangerous.has(action)}
+          onClick={() => onAct(action)}
+          onPoint={(pointed) => onPoint(pointed ? action : null)}
+        />
+      ))}
+    </div>
+  );
+}
+
+function LagChart({ mirror }: { mirror: Mirror }): ReactElement {
+  const { t } = useTranslation();
+  const lag = useLagSeries(mirror.name, LAG_WINDOW_SECONDS).data;
+  const history = useMirrorHistory(mirror.name).data ?? [];
+  const marks: Mark[] = history.map((one) => ({ at: new Date(one.at).getTime(), label: one.message, tone: one.to === 'Synchronized' ? 'ok' : 'warn' }));
+  if (lag === undefined) return <p className="dim">{t('common.loading')}</p>;
+  const shared = { times: lag.at, marks, windowMs: LAG_WINDOW_SECONDS * 1000, height: 120 };
+  return (
+    <div className={classes['lagCharts']}>
+      <TimeSeries {...shared} title={t('mirror.lagWrites')} format={units.si} series={[{ label: t('mirror.now'), colour: 'series-1', values: lag.writes }]} />
+      <TimeSeries {...shared} title={t('mirror.lagTime')} format={units.durationSeconds} series={[{ label: t('mirror.now'), colour: 'series-3', values: lag.seconds }]} />
+    </div>
+  );
+}
+
+function Marks({ mirror }: { mirror: Mirror }): ReactElement {
+  const { t } = useTranslation();
+  const { regions, dirty, regionSizeBytes } = mirror.fractureLog;
+  return (
+    <div className={classes['stack']}>
+      <Meter
+        label={t('fractureLog.dirty')}
+        share={regions === 0 ? 0 : dirty / regions}
+        text={t('fractureLog.of', { dirty: units.count(dirty), regions: units.count(regions) })}
+        tone={dirty === 0 ? 'ok' : 'warn'}
+      />
+      <Facts
+        facts={[
+          { label: t('fractureLog.atMost'), value: units.bytes(dirty * regionSizeBytes) },
+          { label: t('fractureLog.regionSize'), value: units.bytes(regionSizeBytes) },
+          { label: t('mirror.lastContact'), value: mirror.lastContact === null ? '–' : <Time at={mirror.lastContact} full /> },
+          {
+            label: t('mirror.lastConsistent'),
+            value: mirror.lastConsistent === null ? '–' : t('mirror.cpAt', { cp: units.count(mirror.lastConsistent.cp), time: units.timeOfDay(mirror.lastConsistent.at) }),
+          },
+          {
+            label: t('mirror.safety'),
+            value: mirror.safetySnapshot === null ? '–' : t('mirror.cpAt', { cp: units.count(mirror.safetySnapshot.cp), time: units.timeOfDay(mirror.safetySnapshot.at) }),
+          },
+        ]}
+      />
+    </div>
+  );
+}
+
+function SyncFacts({ mirror }: { mirror: Mirror }): ReactElement | null {
+  const { t } = useTranslation();
+  const sync = mirror.sync;
+  if (sync === null) return null;
+  return (
+    <Panel title={t(`pair.syncTitle.${sync.direction}`)} hint={t(`pair.sync.${sync.state}`)}>
+      <div className={classes['stack']}>
+        <Meter
+          label={t('sync.checked')}
+          share={sync.doneBytes / Math.max(1, sync.totalBytes)}
+          text={t('site.used', { used: units.bytes(sync.doneBytes), size: units.bytes(sync.totalBytes) })}
+          role="progressbar"
+          tone="busy"
+        />
+        <Facts
+          columns={3}
+          facts={[
+            { label: t('sync.copied'), value: units.bytes(sync.copiedBytes) },
+            { label: t('sync.rate'), value: units.bytesPerSecond(sync.rateBytesPerSecond) },
+            { label: t('sync.eta'), value: units.durationSeconds(sync.etaSeconds) },
+          ]}
+        />
+      </div>
+    </Panel>
+  );
+}
+
+function History({ mirror }: { mirror: Mirror }): ReactElement {
+  const { t } = useTranslation();
+  const history = useMirrorHistory(mirror.name).data ?? [];
+  const columns: Column<MirrorHistory>[] = [
+    { id: 'at', title: t('common.time'), value: (row) => row.at, cell: (row) => <Time at={row.at} full />, width: '160px' },
+    { id: 'to', title: t('mirror.imageState'), value: (row) => row.to, cell: (row) => <ImageStateBadge state={row.to} />, width: '160px' },
+    { id: 'direction', title: t('mirror.direction'), value: (row) => row.direction, cell: (row) => t(`direction.${row.direction}`), width: '110px' },
+    { id: 'message', title: t('common.what'), value: (row) => row.message, cell: (row) => <span title={row.message}>{row.message}</span> },
+    { id: 'event', title: t('common.event'), value: (row) => row.event, cell: (row) => <span className="mono">{row.event}</span>, align: 'right', width: '80px' },
+  ];
+  return (
+    <DenseTable
+      label={t('mirror.history')}
+      rows={history}
+      columns={columns}
+      rowKey={(row) => `${row.event}`}
+      height={Math.min(320, 40 + Math.max(1, history.length) * 34)}
+      empty={<p className={classes['pad']}>{t('mirror.noHistory')}</p>}
+    />
+  );
+}
+
+function PrimaryCps({ mirror }: { mirror: Mirror }): ReactElement {
+  const { t } = useTranslation();
+  const acting = mirror.acting ?? mirror.source.site;
+  const volumeName = acting === mirror.destination.site ? mirror.destination.volume : mirror.source.volume;
+  const owner = useLive((state) => state.volumes.find((one) => one.name === volumeName)?.owner ?? null);
+  const detail = useServerDetail(owner).data;
+  return (
+    <Panel title={t('cp.title')} hint={owner === null ? undefined : t('cp.hint', { server: owner })}>
+      {detail === undefined || detail.timeline.length === 0 ? <p className="dim">{t('cp.none')}</p> : <CpPhases points={detail.timeline} running={detail.cp.running} />}
+    </Panel>
+  );
+}
+
+export function RelationshipPage(): ReactElement {
+  const { t } = useTranslation();
+  const name = useParams()['mirror'] ?? '';
+  const mirror = useMirrorByName(name);
+  const machine = useStateMachine().data;
+  const [pointed, setPointed] = useState<MirrorAction | null>(null);
+  const [acting, setActing] = useState<MirrorAction | null>(null);
+  if (mirror === undefined) {
+    return (
+      <Page title={name}>
+        <EmptyState icon="replication" title={t('mirror.unknown', { name })} action={<Link to="/replication">{t('mirror.toList')}</Link>}>
+          {t('mirror.unknownText')}
+        </EmptyState>
+      </Page>
+    );
+  }
+  return (
+    <Page
+      title={mirror.name}
+      badges={
+        <>
+          <ImageStateBadge state={mirror.imageState} size="l" />
+          {mirror.conditions.map((condition) => (
+            <ConditionBadge key={condition.code} code={condition.code} cause={condition.cause} />
+          ))}
+        </>
+      }
+      lead={t('mirror.lead', {
+        mode: t(`mode.${mirror.mode}`),
+        policy: t(`policy.${mirror.policy}`),
+        recovery: t(`recoveryPolicy.${mirror.recovery}`),
+        writes: units.count(mirror.lag.writes),
+      })}
+    >
+      <Pair mirror={mirror} />
+      <SyncFacts mirror={mirror} />
+      <div className={classes['columns']}>
+        <div className={classes['stack']}>
+          <Panel title={t('diagram.panel')} hint={t('diagram.hint')}>
+            {machine === undefined ? <p className="dim">{t('common.loading')}</p> : <StateDiagram machine={machine} mirror={mirror} pointed={pointed} />}
+          </Panel>
+          <Panel title={t('mirror.lag')} hint={t('mirror.lagHint')}>
+            <LagChart mirror={mirror} />
+          </Panel>
+          <PrimaryCps mirror={mirror} />
+        </div>
+        <div className={classes['stack']}>
+          <Panel title={t('mirror.conditions')}>
+            <Conditions mirror={mirror} />
+          </Panel>
+          <Panel title={t('mirror.actions')} flush>
+            <Actions mirror={mirror} onPoint={setPointed} onAct={setActing} />
+          </Panel>
+          <Panel title={t('fractureLog.title')} hint={t('fractureLog.hint')}>
+            <Marks mirror={mirror} />
+          </Panel>
+        </div>
+      </div>
+      <Panel title={t('mirror.history')} flush>
+        <History mirror={mirror} />
+      </Panel>
+      {acting === null ? null : <ActionSheet mirror={mirror} action={acting} onClose={() => setActing(null)} />}
+    </Page>
+  );
+}

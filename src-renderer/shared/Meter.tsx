@@ -1,0 +1,38 @@
+import type { ReactElement, ReactNode } from 'react';
+import type { Tone } from './tone.ts';
+import { percent } from './units.ts';
+import classes from './shared.module.css';
+
+interface Props {
+  label: string;
+  /** 0..1; null while unknown. */
+  share: number | null;
+  text?: ReactNode;
+  tone?: Tone | 'accent';
+  /** A job that moves is a progressbar, a level that stands is a meter. */
+  role?: 'meter' | 'progressbar';
+  hideLabel?: boolean;
+}
+
+export function Meter({ label, share, text, tone = 'accent', role = 'meter', hideLabel = false }: Props): ReactElement {
+  const bounded = share === null ? 0 : Math.min(1, Math.max(0, share));
+  return (
+    <div className={classes['meter']} data-tone={tone}>
+      <div className={classes['meterText']}>
+        <span className={hideLabel ? 'sr-only' : undefined}>{label}</span>
+        <span className={classes['meterValue']}>{text ?? percent(share)}</span>
+      </div>
+      <div
+        className={classes['meterTrack']}
+        role={role}
+        aria-label={label}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        {...(share === null ? {} : { 'aria-valuenow': Math.floor(bounded * 100) })}
+        aria-valuetext={typeof text === 'string' ? text : percent(share)}
+      >
+        <div className={classes['meterFill']} style={{ transform: `scaleX(${bounded})` }} />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,18 @@
+/**
+ * What every page is made of: states as text with icon and colour, refused actions with their reason, preview sheets,
+ * charts with a table behind them, dense tables, and numbers with units. Nothing here talks to the engine.
+ */
+export { Badge } from './Badge.tsx';
+export { Callout } from './Callout.tsx';
+export { CopyButton } from './CopyButton.tsx';
+export { DenseTable, type Column } from './DenseTable.tsx';
+export { Icon, Logo, type IconName } from './Icon.tsx';
+export { EmptyState, Facts, Page, Panel, Stat, type Fact } from './layout.tsx';
+export { Meter } from './Meter.tsx';
+export { PreviewSheet, type SheetContent } from './PreviewSheet.tsx';
+export { RefusedAction } from './RefusedAction.tsx';
+export * from './states.tsx';
+export { Time } from './Time.tsx';
+export { TimeSeries, type Mark, type Series as ChartSeries } from './TimeSeries.tsx';
+export { worstTone, type Tone } from './tone.ts';
+export * as units from './units.ts';
