@@ -30,7 +30,7 @@ export async function checkPool(core: PoolCore, label: Label, records: ReadonlyM
       owner[pbn] = who;
       place[pbn] = at;
       if (!space.isLive(pbn)) problems.push({ kind: 'unallocated', where, message: `PBN ${pbn} is used but free in the space map` });
-      if (level === 0) data.push({ pbn, crc: pointer.crc, where });
+      data.push({ pbn, crc: pointer.crc, where });
       return true;
     }
     if (owner[pbn] !== who || place[pbn] !== at) problems.push({ kind: 'double-use', where, message: `PBN ${pbn} is used twice` });

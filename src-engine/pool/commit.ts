@@ -65,17 +65,12 @@ export class CommitDraft {
     }
   }
 
-  /** Replaces a volume's root by one with the same content and births (cleaner). `freed` and `live` are its moves. */
-  moveRoot(volumeId: string, root: TreeRoot, freed: PointerList): void {
-    this.#put({ ...this.#record(volumeId), root });
-    this.freed.addAll(freed);
+  /** Writes a record anew: moved by the cleaner, same content. */
+  replace(record: StoredRecord): void {
+    this.#put(record);
   }
 
-  /** Has the record written again although it did not change (cleaner). */
-  touch(volumeId: string): void {
-    this.#changed.add(volumeId);
-  }
-
+  /** Where blocks of this label go. */
   get sink(): BlockSink {
     return this.#sink;
   }

@@ -17,6 +17,8 @@ export class PoolCore {
   readonly #groups: readonly RaidGroup[];
   readonly #pages = new Map<number, { readonly crc: number; readonly page: Page }>();
   readonly #buffers = new Map<number, Uint8Array[]>();
+  /** False while a check looks: what it finds wrong must stay to be found. */
+  repairs = true;
   /** Called when a block had to be reconstructed, with the PBN. */
   onRepaired: (pbn: number) => void = () => undefined;
 
@@ -111,6 +113,7 @@ export class PoolCore {
       if (crcOfBlock(candidate.content) !== crc) continue;
       this.runtime.covered('pool/reconstruct');
       into.set(candidate.content);
+      if (!this.repairs) return true;
       try {
         await candidate.repair();
         this.runtime.covered('pool/self-heal');

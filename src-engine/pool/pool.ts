@@ -3,6 +3,7 @@ import type { Runtime } from '../runtime/index.ts';
 import type { ShelfHandle } from '../disk/index.ts';
 import { geometryOf } from '../raid/index.ts';
 import { checkPool } from './check.ts';
+import { chooseVictims, cleanInto } from './clean.ts';
 import { CommitDraft } from './commit.ts';
 import type { Label } from './label.ts';
 import { nextLabelNumber } from './label.ts';
@@ -28,6 +29,8 @@ export interface PoolDeps {
 
 /** Blocks at the front of every disk that belong to the stripe journal. */
 const JOURNAL_BLOCKS = 256;
+/** Stripes the pool cleans at a time by itself: small, because commits wait. */
+const AUTO_CLEAN_STRIPES = 64;
 
 interface PendingCommit {
   readonly request: CommitRequest;
@@ -52,6 +55,8 @@ export class Pool {
   #failure: Error | null = null;
   #closed = false;
   #reservedData = 0;
+  /** Stripes that the cleaner could not empty; forgotten when kept roots go or a stage ends. */
+  readonly #pinned = new Set<number>();
   #labelSerial = 0;
 
   /** Use `create` or `open`. */
@@ -242,7 +247,6 @@ export class Pool {
     const total = this.#reservedData + dataBlocks;
     if (this.#failure !== null || this.#worstCase(total) > this.#disks.core.space.allocatableBlocks) return false;
     this.#reservedData = total;
-    this.#deps.runtime.covered('pool/reserve-used');
     return true;
   }
 
@@ -253,7 +257,23 @@ export class Pool {
 
   /** Proves the pool at its current label: trees, checksums, parity, free map, deadlists. Commits wait meanwhile. */
   check(): Promise<readonly Problem[]> {
-    return this.#exclusively(() => checkPool(this.#disks.core, this.#label, this.#records, this.#space));
+    const { core } = this.#disks;
+    return this.#exclusively(async () => {
+      core.repairs = false;
+      try {
+        return await checkPool(core, this.#label, this.#records, this.#space);
+      } finally {
+        core.repairs = true;
+      }
+    });
+  }
+
+  /**
+   * Empties up to `maxStripes` stripes with few live blocks, in a label of its own. Volumes whose stage is finished but
+   * not committed are passed over. The pool also does it by itself after commits when whole free stripes get scarce.
+   */
+  clean(options: { readonly maxStripes: number }): Promise<{ readonly movedBlocks: number; readonly freedStripes: number }> {
+    return this.#exclusively(() => this.#clean(options.maxStripes));
   }
 
   /** Waits for commits and stages in progress to end or abandons them; nothing is written afterwards. */
@@ -274,6 +294,48 @@ export class Pool {
     const { space } = this.#disks.core;
     const volumes = [...this.#records.values()].map((record) => record.sizeBlocks);
     return worstCaseBlocks(dataBlocks, volumes, space);
+  }
+
+  async #clean(maxStripes: number): Promise<{ readonly movedBlocks: number; readonly freedStripes: number }> {
+    const { core } = this.#disks;
+    const nothing = { movedBlocks: 0, freedStripes: 0 };
+    if (this.#failure !== null) throw this.#failure;
+    const victims = chooseVictims(core.space, maxStripes, this.#pinned);
+    if (victims === null) return nothing;
+    const unlock: (() => void)[] = [];
+    const passedOver = new Set<string>();
+    for (const id of this.#records.keys()) {
+      if (this.#treeLocks.has(id)) passedOver.add(id);
+      else unlock.push(this.#takeTree(id));
+    }
+    const draft = new CommitDraft(core, nextLabelNumber(this.#label.number, false), this.#records);
+    try {
+      const movedBlocks = await cleanInto(core, draft, victims, this.#label.table, this.#space, (id) => !passedOver.has(id));
+      if (movedBlocks === 0) draft.finish();
+      else await this.#seal(draft);
+      // What did not get empty is held by kept roots (or a stage): leave it alone until that may have changed.
+      let freedStripes = 0;
+      for (const stripe of victims.stripes) {
+        if (core.space.liveOf(stripe) === 0) freedStripes++;
+        else if (!core.space.isHeld(stripe)) this.#pinned.add(stripe);
+      }
+      return { movedBlocks, freedStripes };
+    } catch (error) {
+      this.#fail(error);
+      throw this.#failure ?? error;
+    } finally {
+      for (const release of unlock) release();
+    }
+  }
+
+  /** Keeps an eighth of the stripes whole and free, as far as cleaning can. */
+  async #cleanIfScarce(): Promise<void> {
+    const { space } = this.#disks.core;
+    const wanted = Math.max(8, Math.ceil(space.stripeCount / 8));
+    for (let round = 0; round < 4 && this.#failure === null && space.wholeFreeStripes < wanted; round++) {
+      const { freedStripes } = await this.#clean(AUTO_CLEAN_STRIPES).catch(() => ({ freedStripes: 0 }));
+      if (freedStripes === 0) return;
+    }
   }
 
   async #lockTree(volumeId: string): Promise<() => void> {
@@ -314,7 +376,10 @@ export class Pool {
     while (this.#commits.length > 0 || this.#exclusive.length > 0) {
       const job = this.#exclusive.shift();
       if (job !== undefined) await job();
-      else await this.#commitBatch(this.#commits.splice(0));
+      else {
+        await this.#commitBatch(this.#commits.splice(0));
+        await this.#cleanIfScarce();
+      }
     }
     this.#running = false;
   }
@@ -328,6 +393,7 @@ export class Pool {
     const number = nextLabelNumber(this.#label.number, false);
     const draft = new CommitDraft(this.#disks.core, number, this.#records);
     const accepted: PendingCommit[] = [];
+    if (this.#disks.core.space.allocatableBlocks < this.#worstCase(0)) this.#deps.runtime.covered('pool/reserve-used');
     try {
       for (const pending of batch) {
         try {
@@ -346,6 +412,7 @@ export class Pool {
       }
       if (accepted.length > 1) this.#deps.runtime.covered('pool/label-shared');
       await this.#seal(draft);
+      this.#pinned.clear();
       for (const { resolve } of accepted) resolve({ label: number });
     } catch (error) {
       this.#fail(error);

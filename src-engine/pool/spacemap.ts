@@ -123,6 +123,22 @@ export class SpaceMap {
     return this.root;
   }
 
+  /** Has the blocks of the map that lie at such PBNs written anew by the next label; answers how many. */
+  dirtyWhere(chosen: (pbn: number) => boolean): number {
+    const { dirty } = this.#core.space;
+    let count = 0;
+    const mark = (block: number): void => {
+      if (dirty[block] === 0) count++;
+      dirty[block] = 1;
+    };
+    for (let block = 0; block < this.#blocks; block++) if (chosen(pbnAt(this.#page(0, Math.floor(block / RADIX)), block % RADIX))) mark(block);
+    for (let level = 0; level < this.#pages.length; level++) {
+      const span = RADIX ** (level + 1);
+      for (let index = 0; index * span < this.#blocks; index++) if (chosen(this.#pointerTo(level, index)[0])) mark(index * span);
+    }
+    return count;
+  }
+
   #bits(block: number): Uint8Array {
     const { bits } = this.#core.space;
     return new Uint8Array(bits.buffer, bits.byteOffset + (block * BITS_PER_BLOCK) / 8, BLOCK_BYTES);

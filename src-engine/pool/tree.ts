@@ -95,7 +95,8 @@ export async function updateTree(core: PoolCore, root: TreeRoot, changes: Change
   return { pointer: await update(await topPage(levels), levels, 0, 0, changes.length), levels };
 }
 
-function writePage(core: PoolCore, page: Page, writer: BlockSink): BlockPointer {
+/** Appends a page, or collapses it when it holds nothing but holes. */
+export function writePage(core: PoolCore, page: Page, writer: BlockSink): BlockPointer {
   const { birth, allHoles } = summarize(page);
   if (allHoles) return { pbn: 0, birth, crc: 0 };
   const bytes = pageBytes(page);
