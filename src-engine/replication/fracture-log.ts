@@ -1,0 +1,373 @@
+/**
+ * The durable bitmap of one relationship: the regions that one side may miss (docs: "marks").
+ *
+ * One file, 4 KiB pages, everything twice: header A, pages A, header B, pages B. A page is eight sectors of 512 bytes,
+ * each with 504 bytes of bits, its serial and its CRC; a device writes a sector whole or not at all, therefore no torn
+ * write can damage a bit, and a flush needs one sync although both copies are written in place. What is read: per
+ * sector the valid copy with the higher serial; all ones where neither copy is valid. The log is never believed clean
+ * because of damage.
+ */
+import { crc32 } from 'node:zlib';
+import { StorageError, assert, type Runtime, type StorageFile } from '../runtime/index.ts';
+import { REGION_BYTES, RegionSet } from './region-set.ts';
+
+const FORMAT_VERSION = 1;
+const MAGIC = 'LSKFRACT';
+const PAGE_BYTES = 4096;
+const SECTOR_BYTES = 512;
+const SECTOR_BITS_BYTES = 504;
+const SECTORS_PER_PAGE = PAGE_BYTES / SECTOR_BYTES;
+export const REGIONS_PER_PAGE = SECTORS_PER_PAGE * SECTOR_BITS_BYTES * 8;
+const REGIONS_PER_SECTOR = SECTOR_BITS_BYTES * 8;
+
+export interface FractureLogDependencies {
+  readonly runtime: Pick<Runtime, 'planted' | 'covered'>;
+  /** Rejects `not-found` when the file is missing and `create` is false. A new file has exactly `sizeBytes`. */
+  open(name: string, sizeBytes: number, create: boolean): Promise<StorageFile>;
+}
+
+export interface FractureLogOptions {
+  readonly regions: number;
+  /** Makes a new log over whatever is there. Without it a missing file is refused, never made silently. */
+  readonly create: boolean;
+  /** Content of a new log; 'marked' (all regions) unless said otherwise, since nothing was ever copied. */
+  readonly initial?: 'marked' | 'clear';
+}
+
+export type FractureLogOpenResult =
+  | {
+      readonly kind: 'open';
+      readonly log: FractureLog;
+      /** 'one-copy': nothing lost. 'both': the regions of the damaged sectors (or all, without a header) are marked. */
+      readonly damaged: 'none' | 'one-copy' | 'both';
+    }
+  | {
+      readonly kind: 'refused';
+      readonly code: 'missing' | 'unreadable' | 'newer-version' | 'other-log' | 'wrong-size';
+      readonly message: string;
+    };
+
+export class FractureLog {
+  readonly name: string;
+  readonly #runtime: FractureLogDependencies['runtime'];
+  readonly #file: StorageFile;
+  readonly #regions: RegionSet;
+  readonly #pages: number;
+  readonly #changedPages: Uint8Array;
+  #serial: number;
+  #state: 'open' | 'failed' = 'open';
+  #running: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
+
+  private constructor(
+    runtime: FractureLogDependencies['runtime'],
+    name: string,
+    file: StorageFile,
+    regions: RegionSet,
+    serial: number,
+  ) {
+    this.#runtime = runtime;
+    this.name = name;
+    this.#file = file;
+    this.#regions = regions;
+    this.#pages = pagesOf(regions.size);
+    this.#changedPages = new Uint8Array(this.#pages);
+    this.#serial = serial;
+  }
+
+  /** Only rejects for errors that are bugs; everything a medium can do is a result. */
+  static async open(
+    deps: FractureLogDependencies,
+    name: string,
+    options: FractureLogOptions,
+  ): Promise<FractureLogOpenResult> {
+    const pages = pagesOf(options.regions);
+    const sizeBytes = 2 * (1 + pages) * PAGE_BYTES;
+    try {
+      const file = await deps.open(name, sizeBytes, options.create);
+      if (file.size !== sizeBytes) {
+        const message = `${file.path} has ${file.size} bytes, a fracture log of ${options.regions} regions has ${sizeBytes}`;
+        return { kind: 'refused', code: 'wrong-size', message };
+      }
+      if (options.create) {
+        const regions = options.initial === 'clear' ? new RegionSet(options.regions) : RegionSet.full(options.regions);
+        const log = new FractureLog(deps.runtime, name, file, regions, 0);
+        await log.#format();
+        return { kind: 'open', log, damaged: 'none' };
+      }
+      return await FractureLog.#load(deps, name, file, options.regions);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      const code = error.code === 'not-found' ? 'missing' : 'unreadable';
+      return { kind: 'refused', code, message: error.message };
+    }
+  }
+
+  static async #load(
+    deps: FractureLogDependencies,
+    name: string,
+    file: StorageFile,
+    regionCount: number,
+  ): Promise<FractureLogOpenResult> {
+    const pages = pagesOf(regionCount);
+    const copies = [
+      await readCopy(file, 0, 1 + pages),
+      await readCopy(file, (1 + pages) * PAGE_BYTES, 1 + pages),
+    ] as const;
+    const headers = copies.map((copy) => readHeader(copy.subarray(0, PAGE_BYTES), name, regionCount));
+    for (const header of headers) {
+      if (header.kind === 'refused') return header;
+    }
+    const goodHeaders = headers.filter((header) => header.kind === 'good').length;
+    if (goodHeaders === 0) {
+      deps.runtime.covered('fracture-log/both-headers-damaged');
+      const log = new FractureLog(deps.runtime, name, file, RegionSet.full(regionCount), 0);
+      await log.#format();
+      return { kind: 'open', log, damaged: 'both' };
+    }
+    const regions = new RegionSet(regionCount);
+    let damaged: 'none' | 'one-copy' | 'both' = goodHeaders === 1 ? 'one-copy' : 'none';
+    let serial = 0;
+    const repair = goodHeaders === 1;
+    const suspect = new Set<number>();
+    for (let index = 0; index < pages * SECTORS_PER_PAGE; index += 1) {
+      const at = PAGE_BYTES + index * SECTOR_BYTES;
+      const [a, b] = copies.map((copy) => readSector(copy.subarray(at, at + SECTOR_BYTES), name, index));
+      const serialA = a?.serial ?? -1;
+      const serialB = b?.serial ?? -1;
+      serial = Math.max(serial, serialA, serialB);
+      if (serialA !== serialB) suspect.add(Math.floor(index / SECTORS_PER_PAGE));
+      const best = serialA >= serialB ? a : b;
+      if (best !== null && best !== undefined) regions.addBits(index * REGIONS_PER_SECTOR, best.bits);
+      else {
+        const from = index * REGIONS_PER_SECTOR;
+        if (from < regionCount) regions.addRange(from, Math.min(regionCount, from + REGIONS_PER_SECTOR));
+        suspect.add(Math.floor(index / SECTORS_PER_PAGE));
+      }
+      if (a === null && b === null) damaged = 'both';
+      else if ((a === null || b === null) && damaged === 'none') damaged = 'one-copy';
+    }
+    const log = new FractureLog(deps.runtime, name, file, regions, serial);
+    if (damaged !== 'none') deps.runtime.covered(`fracture-log/damaged-${damaged}`);
+    // Copies are made equal again at once, so that a second damage still finds a good one.
+    if (repair) await log.#writeHeaders();
+    for (const page of suspect) log.#changedPages[page] = 1;
+    await log.flush();
+    return { kind: 'open', log, damaged };
+  }
+
+  get state(): 'open' | 'failed' {
+    return this.#state;
+  }
+
+  /** The current marks, flushed or not. Not to be changed by the caller. */
+  get regions(): RegionSet {
+    return this.#regions;
+  }
+
+  /** No region is marked, and the medium says so. */
+  get clean(): boolean {
+    return this.#state === 'open' && this.#regions.isEmpty && this.#running === null && !this.#changedPages.includes(1);
+  }
+
+  /** Marks in memory; durable after the next `flush`. */
+  mark(regions: RegionSet): void {
+    for (const { from, to } of regions.runs()) this.#add(from, to);
+  }
+
+  /** Marks every region that the byte range of the volume touches. */
+  markRange(offset: number, length: number): void {
+    if (length > 0) this.#add(Math.floor(offset / REGION_BYTES), Math.ceil((offset + length) / REGION_BYTES));
+  }
+
+  markAll(): void {
+    this.#add(0, this.#regions.size);
+  }
+
+  /** Unmarks in memory; the caller knows that a committed consistency point carried the blocks. */
+  clear(regions: RegionSet): void {
+    for (const { from, to } of regions.runs()) this.#remove(from, to);
+  }
+
+  clearAll(): void {
+    this.#remove(0, this.#regions.size);
+  }
+
+  /**
+   * Settles when all marks and clears made before the call are durable; calls share syncs. Rejects with StorageError
+   * and leaves the log failed for good when the medium refuses: only a full sync with a new log helps then.
+   */
+  flush(): Promise<void> {
+    if (this.#state === 'failed') return Promise.reject(this.#failure());
+    if (this.#running === null) {
+      this.#running = this.#write().finally(() => {
+        this.#running = null;
+      });
+      return this.#running;
+    }
+    this.#next ??= this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = null;
+        return this.flush();
+      });
+    return this.#next;
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  #add(from: number, to: number): void {
+    const before = this.#regions.count;
+    this.#regions.addRange(from, to);
+    if (this.#regions.count !== before) this.#touch(from, to);
+  }
+
+  #remove(from: number, to: number): void {
+    const before = this.#regions.count;
+    this.#regions.deleteRange(from, to);
+    if (this.#regions.count !== before) this.#touch(from, to);
+  }
+
+  #failure(): StorageError {
+    return new StorageError('io', this.#file.path, 'the fracture log failed earlier');
+  }
+
+  #touch(from: number, to: number): void {
+    for (let page = Math.floor(from / REGIONS_PER_PAGE); page * REGIONS_PER_PAGE < to; page += 1)
+      this.#changedPages[page] = 1;
+  }
+
+  async #format(): Promise<void> {
+    await this.#writeHeaders();
+    this.#changedPages.fill(1);
+    await this.flush();
+  }
+
+  async #writeHeaders(): Promise<void> {
+    const header = encodeHeader(this.name, this.#regions.size);
+    await this.#file.write([header], 0);
+    await this.#file.write([header], (1 + this.#pages) * PAGE_BYTES);
+    await this.#file.sync();
+  }
+
+  async #write(): Promise<void> {
+    if (!this.#changedPages.includes(1)) return;
+    this.#serial += 1;
+    assert(this.#serial < 2 ** 32, 'the serial of a fracture log fits into 32 bits');
+    const images: { page: number; bytes: Uint8Array }[] = [];
+    for (let page = 0; page < this.#pages; page += 1) {
+      if (this.#changedPages[page] === 1) images.push({ page, bytes: this.#encodePage(page) });
+    }
+    this.#changedPages.fill(0);
+    try {
+      for (const copyAt of [PAGE_BYTES, (2 + this.#pages) * PAGE_BYTES]) {
+        for (const { page, bytes } of images) await this.#file.write([bytes], copyAt + page * PAGE_BYTES);
+      }
+      await this.#file.sync();
+    } catch (error) {
+      this.#state = 'failed';
+      this.#runtime.covered('fracture-log/failed');
+      throw error;
+    }
+  }
+
+  #encodePage(page: number): Uint8Array {
+    const bytes = new Uint8Array(PAGE_BYTES);
+    const view = new DataView(bytes.buffer);
+    for (let sector = 0; sector < SECTORS_PER_PAGE; sector += 1) {
+      const index = page * SECTORS_PER_PAGE + sector;
+      const at = sector * SECTOR_BYTES;
+      const bits = bytes.subarray(at, at + SECTOR_BITS_BYTES);
+      this.#regions.readBits(index * REGIONS_PER_SECTOR, bits);
+      if (this.#runtime.planted('drop-fracture-bit')) dropFirstBit(bits);
+      view.setUint32(at + SECTOR_BITS_BYTES, this.#serial, true);
+      view.setUint32(
+        at + SECTOR_BITS_BYTES + 4,
+        sectorCrc(bytes.subarray(at, at + SECTOR_BYTES), this.name, index),
+        true,
+      );
+    }
+    return bytes;
+  }
+}
+
+function dropFirstBit(bits: Uint8Array): void {
+  const at = bits.findIndex((byte) => byte !== 0);
+  if (at >= 0) bits[at] = (bits[at] ?? 0) & ((bits[at] ?? 0) - 1);
+}
+
+function pagesOf(regions: number): number {
+  return Math.max(1, Math.ceil(regions / REGIONS_PER_PAGE));
+}
+
+/** Covers log and place, so that a sector of another log or place is damage. */
+function sectorCrc(sector: Uint8Array, name: string, index: number): number {
+  return crc32(sector.subarray(0, SECTOR_BITS_BYTES + 4), crc32(`${name}#${index}`));
+}
+
+function readSector(sector: Uint8Array, name: string, index: number): { serial: number; bits: Uint8Array } | null {
+  const view = new DataView(sector.buffer, sector.byteOffset, sector.byteLength);
+  if (view.getUint32(SECTOR_BITS_BYTES + 4, true) !== sectorCrc(sector, name, index)) return null;
+  return { serial: view.getUint32(SECTOR_BITS_BYTES, true), bits: sector.subarray(0, SECTOR_BITS_BYTES) };
+}
+
+/** Blocks with medium errors stay zero, which is no valid sector. */
+async function readCopy(file: StorageFile, from: number, blocks: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(blocks * PAGE_BYTES);
+  try {
+    await file.read(bytes, from);
+    return bytes;
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+  }
+  for (let block = 0; block < blocks; block += 1) {
+    const part = bytes.subarray(block * PAGE_BYTES, (block + 1) * PAGE_BYTES);
+    try {
+      await file.read(part, from + block * PAGE_BYTES);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      part.fill(0);
+    }
+  }
+  return bytes;
+}
+
+function encodeHeader(name: string, regions: number): Uint8Array {
+  const bytes = new Uint8Array(PAGE_BYTES);
+  const view = new DataView(bytes.buffer);
+  bytes.set(new TextEncoder().encode(MAGIC), 0);
+  view.setUint32(8, FORMAT_VERSION, true);
+  view.setUint32(12, PAGE_BYTES, true);
+  view.setUint32(16, regions >>> 0, true);
+  view.setUint32(20, Math.floor(regions / 2 ** 32), true);
+  view.setUint32(24, crc32(name), true);
+  view.setUint32(PAGE_BYTES - 4, crc32(bytes.subarray(0, PAGE_BYTES - 4)), true);
+  return bytes;
+}
+
+type HeaderResult =
+  { readonly kind: 'good' } | { readonly kind: 'damaged' } | Extract<FractureLogOpenResult, { kind: 'refused' }>;
+
+function readHeader(bytes: Uint8Array, name: string, regions: number): HeaderResult {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) return { kind: 'damaged' };
+  if (view.getUint32(PAGE_BYTES - 4, true) !== crc32(bytes.subarray(0, PAGE_BYTES - 4))) return { kind: 'damaged' };
+  const version = view.getUint32(8, true);
+  if (version !== FORMAT_VERSION) {
+    return { kind: 'refused', code: 'newer-version', message: `${name} has fracture log format ${version}` };
+  }
+  if (view.getUint32(24, true) !== crc32(name)) {
+    return { kind: 'refused', code: 'other-log', message: `the file of ${name} belongs to another relationship` };
+  }
+  const stored = view.getUint32(16, true) + view.getUint32(20, true) * 2 ** 32;
+  if (stored !== regions) {
+    return {
+      kind: 'refused',
+      code: 'wrong-size',
+      message: `${name} tracks ${stored} regions, the volume has ${regions}`,
+    };
+  }
+  return { kind: 'good' };
+}
