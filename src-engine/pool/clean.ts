@@ -41,7 +41,7 @@ export function chooseVictims(space: Space, maxStripes: number, pinned: Readonly
   candidates.sort((a, b) => space.liveOf(a) - space.liveOf(b) || a - b);
   const flags = new Uint8Array(space.stripeCount);
   const stripes: number[] = [];
-  const room = space.allocatableBlocks / 2;
+  const room = space.allocatableBlocks(true) / 2;
   let cost = 0;
   let gained = 0;
   for (const stripe of candidates) {

@@ -4,6 +4,8 @@ import { BLOCK_BYTES } from '../disk/index.ts';
 import { GroupFailedError } from '../raid/index.ts';
 import type { RaidGroup } from '../raid/index.ts';
 import { crcOfBlock } from './block.ts';
+import { StripeDamagedError } from './journal.ts';
+import type { StripeJournal } from './journal.ts';
 import type { Page } from './page.ts';
 import type { Space } from './space.ts';
 import { MediaError } from './types.ts';
@@ -22,7 +24,10 @@ export class PoolCore {
   /** Called when a block had to be reconstructed, with the PBN. */
   onRepaired: (pbn: number) => void = () => undefined;
 
-  constructor(runtime: Runtime, space: Space, groups: readonly RaidGroup[]) {
+  readonly journals: readonly StripeJournal[];
+
+  constructor(runtime: Runtime, space: Space, groups: readonly RaidGroup[], journals: readonly StripeJournal[]) {
+    this.journals = journals;
     this.runtime = runtime;
     this.space = space;
     this.#groups = groups;
@@ -85,7 +90,22 @@ export class PoolCore {
   }
 
   async sync(): Promise<void> {
+    const retire = this.journals.map((journal) => journal.beginSync());
     await Promise.all(this.#groups.map((group) => group.sync()));
+    for (const retired of retire) retired();
+  }
+
+  /** Blocks into a stripe with live ones, through the journal. */
+  async writePartial(group: number, stripe: number, blocks: readonly { readonly index: number; readonly data: Uint8Array }[]): Promise<void> {
+    const journal = this.journals[group];
+    assert(journal !== undefined, `group ${group} exists`);
+    this.runtime.covered('pool/partial-stripe');
+    try {
+      await journal.write(stripe, blocks);
+    } catch (error) {
+      if (error instanceof StripeDamagedError) this.space.avoid((this.space.groups[group]?.baseStripe ?? 0) + stripe);
+      throw error;
+    }
   }
 
   /** A segment buffer; contents are arbitrary. */

@@ -16,6 +16,8 @@ export interface Label {
   readonly groups: readonly (GroupLayout & { readonly stripes: number })[];
   /** Blocks at the front of every disk that belong to the stripe journal. */
   readonly journalBlocks: number;
+  /** Per group: entries of the stripe journal below this serial are over and done with. */
+  readonly journalFrom: readonly number[];
   readonly members: readonly PoolMember[];
   readonly table: TreeRoot;
   readonly space: TreeRoot;

@@ -3,6 +3,7 @@ import type { Runtime } from '../runtime/index.ts';
 import type { ShelfHandle } from '../disk/index.ts';
 import { geometryOf, RaidGroup } from '../raid/index.ts';
 import { PoolCore } from './core.ts';
+import { StripeJournal } from './journal.ts';
 import { encodeLabel, labelSlotOf } from './label.ts';
 import type { Label } from './label.ts';
 import { Space } from './space.ts';
@@ -18,7 +19,7 @@ export class PoolDisks {
   #serial = 0;
   #lastLabel: number;
 
-  constructor(runtime: Runtime, handle: ShelfHandle, label: Pick<Label, 'groups' | 'journalBlocks' | 'members' | 'number'>) {
+  constructor(runtime: Runtime, handle: ShelfHandle, label: Pick<Label, 'poolId' | 'groups' | 'journalBlocks' | 'journalFrom' | 'members' | 'number'>) {
     this.#handle = handle;
     this.#members = [...label.members];
     this.#lastLabel = label.number;
@@ -45,7 +46,11 @@ export class PoolDisks {
       });
     });
     const space = new Space(spaceGroups, () => runtime.planted('reuse-staged-block'));
-    this.core = new PoolCore(runtime, space, this.#groups);
+    const journals = this.#groups.map((group, g) => {
+      const disks = label.groups[g]?.slots.map((slot) => handle.disk(slot)) ?? [];
+      return new StripeJournal(label.poolId, group, disks, label.journalBlocks, label.journalFrom[g] ?? 1);
+    });
+    this.core = new PoolCore(runtime, space, this.#groups, journals);
   }
 
   get members(): readonly PoolMember[] {

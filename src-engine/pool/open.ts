@@ -57,6 +57,12 @@ export async function openPool(deps: PoolDeps, options: { readonly poolId: strin
       await disks.writeLabel(label, new Set(relabel));
     }
     if (disks.isFailed()) return refuse('pool/failed', 'disks failed while the label was completed, more than the RAID level allows');
+    for (const [g, journal] of disks.core.journals.entries()) {
+      for (const stripe of await journal.replay(label.journalFrom[g] ?? 1)) {
+        runtime.covered('pool/partial-stripe-replayed');
+        findings.push({ kind: 'journal-replayed', slot: null, message: `group ${g} stripe ${stripe} was completed from the journal` });
+      }
+    }
     const space = await SpaceMap.load(disks.core, label.space);
     const records = await loadRecords(disks.core, label);
     if ('newer' in records) return refuse('pool/newer-format', records.newer);

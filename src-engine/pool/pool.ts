@@ -93,6 +93,7 @@ export class Pool {
       epoch: handle.epoch,
       groups,
       journalBlocks: JOURNAL_BLOCKS,
+      journalFrom: groups.map(() => 1),
       members,
       table: EMPTY_ROOT,
       space: EMPTY_ROOT,
@@ -245,7 +246,7 @@ export class Pool {
    */
   reserve(dataBlocks: number): boolean {
     const total = this.#reservedData + dataBlocks;
-    if (this.#failure !== null || this.#worstCase(total) > this.#disks.core.space.allocatableBlocks) return false;
+    if (this.#failure !== null || this.#worstCase(total) > this.#room()) return false;
     this.#reservedData = total;
     return true;
   }
@@ -288,6 +289,12 @@ export class Pool {
   /** Writes a label with the same roots: member or epoch changes. For `open`. */
   async relabel(missingActive: boolean): Promise<void> {
     await this.#writeLabels(nextLabelNumber(this.#label.number, missingActive), this.#label.table, this.#label.space);
+  }
+
+  /** Partial stripes count as room only where the journal can write them. */
+  #room(): number {
+    const { space, journals } = this.#disks.core;
+    return space.allocatableBlocks(journals.some((journal) => !journal.usable));
   }
 
   #worstCase(dataBlocks: number): number {
@@ -393,7 +400,7 @@ export class Pool {
     const number = nextLabelNumber(this.#label.number, false);
     const draft = new CommitDraft(this.#disks.core, number, this.#records);
     const accepted: PendingCommit[] = [];
-    if (this.#disks.core.space.allocatableBlocks < this.#worstCase(0)) this.#deps.runtime.covered('pool/reserve-used');
+    if (this.#disks.core.space.allocatableBlocks(false) < this.#worstCase(0)) this.#deps.runtime.covered('pool/reserve-used');
     try {
       for (const pending of batch) {
         try {
@@ -440,6 +447,7 @@ export class Pool {
         number: next,
         predecessor: this.#label.number,
         epoch: this.#deps.handle.epoch,
+        journalFrom: this.#disks.core.journals.map((journal) => journal.from),
         members: this.#disks.membersFor(next),
         table,
         space,

@@ -31,12 +31,15 @@ export interface SpaceGroup {
 export class Space {
   readonly bits: Uint32Array;
   readonly dirty: Uint8Array;
+  /** Freed by a label that is not settled yet: neither live nor to be used. */
+  readonly #pending: Uint32Array;
   readonly totalBlocks: number;
   readonly groups: readonly SpaceGroup[];
   readonly #live: Uint16Array;
   readonly #held: Uint16Array;
   readonly #cursors: number[];
   readonly #ignoreHolds: () => boolean;
+  readonly #avoided = new Set<number>();
   #nextGroup = 0;
   #freeStripes = 0;
   #used = 0;
@@ -48,6 +51,7 @@ export class Space {
     const end = last.basePbn + last.stripes * last.geometry.stripeBlocks;
     const blocks = Math.ceil(end / BITS_PER_BLOCK);
     this.bits = new Uint32Array((blocks * BITS_PER_BLOCK) / 32);
+    this.#pending = new Uint32Array(this.bits.length);
     this.dirty = new Uint8Array(blocks);
     const stripes = last.baseStripe + last.stripes;
     this.#live = new Uint16Array(stripes);
@@ -67,12 +71,15 @@ export class Space {
     return this.#freeStripes;
   }
 
-  /** Blocks that whole-stripe allocation can still give. */
-  get allocatableBlocks(): number {
-    if (this.groups.length === 1) return this.#freeStripes * (this.groups[0] as SpaceGroup).geometry.stripeBlocks;
+  /** Free blocks of stripes that nobody holds, whole or partial; without partial ones when `wholeOnly`. */
+  allocatableBlocks(wholeOnly: boolean): number {
     let sum = 0;
     for (const group of this.groups) {
-      for (let s = 0; s < group.stripes; s++) if (this.#isFree(group.baseStripe + s)) sum += group.geometry.stripeBlocks;
+      const { stripeBlocks } = group.geometry;
+      for (let s = group.baseStripe; s < group.baseStripe + group.stripes; s++) {
+        if (this.#held[s] !== 0 || (wholeOnly && this.#live[s] !== 0)) continue;
+        sum += stripeBlocks - (this.#live[s] as number);
+      }
     }
     return sum;
   }
@@ -129,7 +136,7 @@ export class Space {
   }
 
   markLive(pbn: number): void {
-    assert(!this.isLive(pbn), `PBN ${pbn} is used twice`);
+    assert(!this.isLive(pbn) && !this.#isPending(pbn), `PBN ${pbn} is used twice`);
     this.bits[pbn >>> 5] = ((this.bits[pbn >>> 5] as number) | (1 << (pbn & 31))) >>> 0;
     this.dirty[Math.floor(pbn / BITS_PER_BLOCK)] = 1;
     const stripe = this.stripeOf(pbn);
@@ -143,13 +150,16 @@ export class Space {
   markFree(pbn: number): void {
     assert(this.isLive(pbn), `PBN ${pbn} is freed twice`);
     this.bits[pbn >>> 5] = ((this.bits[pbn >>> 5] as number) & ~(1 << (pbn & 31))) >>> 0;
+    this.#pending[pbn >>> 5] = ((this.#pending[pbn >>> 5] as number) | (1 << (pbn & 31))) >>> 0;
     this.dirty[Math.floor(pbn / BITS_PER_BLOCK)] = 1;
   }
 
   /** The label that freed these is durable and nobody reads them any more. */
   settle(freed: PointerList): void {
     for (let i = 0; i < freed.length; i++) {
-      const stripe = this.stripeOf(freed.pbn(i));
+      const pbn = freed.pbn(i);
+      const stripe = this.stripeOf(pbn);
+      this.#pending[pbn >>> 5] = ((this.#pending[pbn >>> 5] as number) & ~(1 << (pbn & 31))) >>> 0;
       this.#live[stripe] = (this.#live[stripe] as number) - 1;
       this.#used--;
       if (this.#isFree(stripe)) this.#freeStripes++;
@@ -177,6 +187,40 @@ export class Space {
     return null;
   }
 
+  /**
+   * Takes and holds the stripe with the most free blocks among those that also hold live ones; null when none has any.
+   * What a label in progress frees is not free yet: it may still be read.
+   */
+  allocatePartial(usable: (group: number) => boolean): { readonly group: number; readonly stripe: number; readonly free: readonly number[] } | null {
+    let best: { group: number; stripe: number; live: number } | null = null;
+    for (let g = 0; g < this.groups.length; g++) {
+      const group = this.groups[g] as SpaceGroup;
+      if (!usable(g)) continue;
+      for (let stripe = 0; stripe < group.stripes; stripe++) {
+        const live = this.#live[group.baseStripe + stripe] as number;
+        if (live >= (best?.live ?? group.geometry.stripeBlocks) || this.#held[group.baseStripe + stripe] !== 0) continue;
+        if (this.#avoided.has(group.baseStripe + stripe)) continue;
+        best = { group: g, stripe, live };
+      }
+    }
+    if (best === null) return null;
+    const group = this.groups[best.group] as SpaceGroup;
+    this.#hold(group.baseStripe + best.stripe);
+    return { group: best.group, stripe: best.stripe, free: this.#freeIn(group, best.stripe) };
+  }
+
+  /** A stripe that must not be written in part until the pool is opened again. */
+  avoid(stripe: number): void {
+    this.#avoided.add(stripe);
+  }
+
+  #freeIn(group: SpaceGroup, stripe: number): number[] {
+    const free: number[] = [];
+    const first = group.basePbn + stripe * group.geometry.stripeBlocks;
+    for (let i = 0; i < group.geometry.stripeBlocks; i++) if (!this.isLive(first + i) && !this.#isPending(first + i)) free.push(i);
+    return free;
+  }
+
   /** Holds a stripe that has live blocks (a partial stripe being filled, a stripe being cleaned). */
   hold(stripe: number): void {
     this.#hold(stripe);
@@ -191,6 +235,10 @@ export class Space {
   #hold(stripe: number): void {
     if (this.#isFree(stripe)) this.#freeStripes--;
     this.#held[stripe] = (this.#held[stripe] as number) + 1;
+  }
+
+  #isPending(pbn: number): boolean {
+    return ((this.#pending[pbn >>> 5] as number) & (1 << (pbn & 31))) !== 0;
   }
 
   #isFree(stripe: number): boolean {

@@ -11,6 +11,8 @@ interface Segment {
   readonly stripeBlocks: number;
   readonly baseStripe: number;
   readonly buffer: Uint8Array;
+  /** Null for whole stripes; else the free block indexes of one stripe that also holds live blocks. */
+  readonly holes: readonly number[] | null;
   used: number;
 }
 
@@ -41,7 +43,8 @@ export class StripeWriter {
       if (segment !== null) this.#finishSegment(segment, segment.run.count);
       segment = this.#open();
     }
-    const at = segment.used++;
+    const nth = segment.used++;
+    const at = segment.holes === null ? nth : (segment.holes[nth] as number);
     return { pbn: segment.firstPbn + at, view: segment.buffer.subarray(at * BLOCK_BYTES, (at + 1) * BLOCK_BYTES) };
   }
 
@@ -72,7 +75,7 @@ export class StripeWriter {
     for (const segment of this.#parked.splice(0)) this.#launch(segment, segment.run.count);
     if (last !== null) {
       const stripes = Math.ceil(last.used / last.stripeBlocks);
-      last.buffer.fill(0, last.used * BLOCK_BYTES, stripes * last.stripeBlocks * BLOCK_BYTES);
+      if (last.holes === null) last.buffer.fill(0, last.used * BLOCK_BYTES, stripes * last.stripeBlocks * BLOCK_BYTES);
       for (let s = stripes; s < last.run.count; s++) this.#giveBack(last.baseStripe + last.run.firstStripe + s);
       this.#launch(last, stripes);
     }
@@ -88,8 +91,11 @@ export class StripeWriter {
   /** The block if its segment is still in memory. */
   inMemory(pbn: number): Uint8Array | null {
     const find = (segment: Segment | null): Uint8Array | null => {
-      if (segment === null || pbn < segment.firstPbn || pbn >= segment.firstPbn + segment.used) return null;
-      const at = (pbn - segment.firstPbn) * BLOCK_BYTES;
+      if (segment === null) return null;
+      const index = pbn - segment.firstPbn;
+      const nth = segment.holes === null ? index : segment.holes.indexOf(index);
+      if (nth < 0 || nth >= segment.used) return null;
+      const at = index * BLOCK_BYTES;
       return segment.buffer.slice(at, at + BLOCK_BYTES);
     };
     const current = find(this.#current);
@@ -119,7 +125,7 @@ export class StripeWriter {
   #open(): Segment {
     const space = this.#core.space;
     const run = space.allocate();
-    if (run === null) throw new PoolFullError();
+    if (run === null) return this.#openPartial();
     const group = space.groups[run.group];
     assert(group !== undefined, 'group exists');
     const stripeBlocks = group.geometry.stripeBlocks;
@@ -132,6 +138,29 @@ export class StripeWriter {
       stripeBlocks,
       baseStripe: group.baseStripe,
       buffer: this.#core.takeBuffer(blocks * BLOCK_BYTES),
+      holes: null,
+      used: 0,
+    };
+    return this.#current;
+  }
+
+  /** No whole stripe is left: fill the holes of one, through the journal. */
+  #openPartial(): Segment {
+    const { space, journals } = this.#core;
+    const partial = space.allocatePartial((g) => journals[g]?.usable === true);
+    if (partial === null) throw new PoolFullError();
+    const group = space.groups[partial.group];
+    assert(group !== undefined, 'group exists');
+    const { stripeBlocks } = group.geometry;
+    this.#stripes.push(group.baseStripe + partial.stripe);
+    this.#current = {
+      run: { group: partial.group, firstStripe: partial.stripe, count: 1 },
+      firstPbn: group.basePbn + partial.stripe * stripeBlocks,
+      blocks: partial.free.length,
+      stripeBlocks,
+      baseStripe: group.baseStripe,
+      buffer: this.#core.takeBuffer(stripeBlocks * BLOCK_BYTES),
+      holes: partial.free,
       used: 0,
     };
     return this.#current;
@@ -151,12 +180,9 @@ export class StripeWriter {
   }
 
   #launch(segment: Segment, stripes: number): void {
-    const data = segment.buffer.subarray(0, stripes * segment.stripeBlocks * BLOCK_BYTES);
     const entry = {
       segment,
-      done: this.#core
-        .group(segment.run.group)
-        .writeStripes(segment.run.firstStripe, stripes, data)
+      done: this.#write(segment, stripes)
         .catch((error: unknown) => {
           this.#error ??= error;
         })
@@ -166,5 +192,15 @@ export class StripeWriter {
         }),
     };
     this.#flying.add(entry);
+  }
+
+  #write(segment: Segment, stripes: number): Promise<void> {
+    const { run, holes, buffer } = segment;
+    if (holes === null) {
+      const data = buffer.subarray(0, stripes * segment.stripeBlocks * BLOCK_BYTES);
+      return this.#core.group(run.group).writeStripes(run.firstStripe, stripes, data);
+    }
+    const blocks = holes.slice(0, segment.used).map((index) => ({ index, data: buffer.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES) }));
+    return this.#core.writePartial(run.group, run.firstStripe, blocks);
   }
 }

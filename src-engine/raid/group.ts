@@ -16,7 +16,7 @@ export class GroupFailedError extends Error {
   }
 }
 
-interface Member {
+export interface Member {
   readonly disk: Disk;
   state: MemberState;
 }
@@ -34,19 +34,33 @@ export class RaidGroup {
   readonly #onMemberFailed: (index: number, error: Error) => void;
 
   /** `baseDbn`: first disk block of stripe 0 on every member; what lies before belongs to the caller. */
-  constructor(spec: {
-    readonly level: RaidLevel;
-    readonly unitBlocks: number;
-    readonly baseDbn: number;
-    readonly stripes: number;
-    readonly members: readonly { readonly disk: Disk; readonly state: MemberState }[];
-    readonly onMemberFailed: (index: number, error: Error) => void;
-  }) {
+  constructor(
+    spec: {
+      readonly level: RaidLevel;
+      readonly unitBlocks: number;
+      readonly baseDbn: number;
+      readonly stripes: number;
+      readonly members: readonly { readonly disk: Disk; readonly state: MemberState }[];
+      readonly onMemberFailed: (index: number, error: Error) => void;
+    },
+    sharedMembers: Member[] | null = null,
+  ) {
     this.geometry = geometryOf({ level: spec.level, members: spec.members.length, unitBlocks: spec.unitBlocks });
     this.stripes = spec.stripes;
     this.#baseDbn = spec.baseDbn;
-    this.#members = spec.members.map(({ disk, state }) => ({ disk, state }));
+    this.#members = sharedMembers ?? spec.members.map(({ disk, state }) => ({ disk, state }));
     this.#onMemberFailed = spec.onMemberFailed;
+  }
+
+  /** The same members (a failure counts for both) over another range of their blocks. */
+  sibling(baseDbn: number, stripes: number): RaidGroup {
+    const { level, unitBlocks } = this.geometry;
+    return new RaidGroup({ level, unitBlocks, baseDbn, stripes, members: this.#members, onMemberFailed: this.#onMemberFailed }, this.#members);
+  }
+
+  /** One I/O on every active member, in parallel; failures are treated as in `writeStripes`. */
+  async onEachMember(io: (disk: Disk) => Promise<void>): Promise<void> {
+    await this.#onMembers(this.#members.map(() => io));
   }
 
   memberState(index: number): MemberState {
