@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { WsHandler } from '@orpc/server/ws';
 import type { StandardHandler } from '@orpc/server/standard';
 import type { Caller, Engine } from './engine.ts';
@@ -15,8 +16,8 @@ export interface MessageChannelLike {
 }
 
 /**
- * Serves the contract on one channel until it closes. What is neither text nor bytes, or too large, ends the channel;
- * what does not decode is dropped. Nothing that arrives can throw into the process.
+ * Serves the contract on one channel until it closes. What is no text, or too long, ends the channel; text that is no
+ * envelope is dropped. Nothing that arrives can throw into the process.
  */
 export function attachDoor(engine: Engine, channel: MessageChannelLike, caller: Caller): void {
   const handler = new WsHandler<Caller>(engine.rpc as StandardHandler<Caller>);
@@ -26,9 +27,8 @@ export function attachDoor(engine: Engine, channel: MessageChannelLike, caller: 
       if (event === 'close') channel.onClose(() => void listener({ data: undefined }));
       if (event === 'message') {
         channel.onMessage((data) => {
-          const size = messageBytes(data);
-          if (size === null || size > MAX_MESSAGE_BYTES) channel.close();
-          else if (plausible(data)) void listener({ data });
+          if (typeof data !== 'string' || data.length > MAX_MESSAGE_BYTES) channel.close();
+          else if (isEnvelope(data)) void listener({ data });
         });
       }
     },
@@ -36,23 +36,31 @@ export function attachDoor(engine: Engine, channel: MessageChannelLike, caller: 
   void handler.upgrade(socket as unknown as Parameters<WsHandler<Caller>['upgrade']>[0], { context: caller });
 }
 
-function messageBytes(data: unknown): number | null {
-  if (typeof data === 'string') return data.length;
-  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) return data.byteLength;
-  if (Array.isArray(data) && data.every((part) => ArrayBuffer.isView(part)))
-    return data.reduce((sum, part) => sum + part.byteLength, 0);
-  return null;
-}
+/**
+ * oRPC's envelope of a request (`t` absent or 1) or of its abortion (4). Checked here because the library would write every
+ * other message to the console as a failure of its own. Binary messages and client streams do not occur: no procedure
+ * takes a file or an iterator.
+ */
+const idSchema = z.string().min(1).max(64);
+const envelopeSchema = z.union([
+  z.object({
+    i: idSchema,
+    t: z.literal(1).optional(),
+    p: z.object({
+      u: z
+        .string()
+        .max(2048)
+        .refine((url) => URL.canParse(url.startsWith('/') ? `http://orpc${url}` : url)),
+      m: z.string().max(16).optional(),
+      h: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
+    }),
+  }),
+  z.object({ i: idSchema, t: z.literal(4) }),
+]);
 
-/** Text must be an envelope `{ i: id, ... }`; oRPC would write every other message to the console as a bug. */
-function plausible(data: unknown): boolean {
-  if (typeof data !== 'string') return true;
+function isEnvelope(text: string): boolean {
   try {
-    const message: unknown = JSON.parse(data);
-    if (typeof message !== 'object' || message === null || !('i' in message)) return false;
-    if (typeof message.i !== 'string' || message.i.length > 64) return false;
-    const payload: unknown = 'p' in message ? message.p : undefined;
-    return payload === undefined || (typeof payload === 'object' && payload !== null);
+    return envelopeSchema.safeParse(JSON.parse(text)).success;
   } catch {
     return false;
   }
