@@ -1,0 +1,12 @@
+/**
+ * The decisions of replication, without any working part: states of an image, conditions, refusals, which action is
+ * allowed, what an event does, and what two sides do when they meet. Everything here is a pure function of values, so
+ * that it can be tested as a table, drawn by the console and asked by whoever acts. Normative source: replication.md 3.
+ */
+export * from './types.ts';
+export { CATALOGUE, refuse, sizeText, type RefusalCode, type RefusalDetails } from './refusals.ts';
+export { allowedActions, decideAction, syncDirection, type AllowedAction } from './actions.ts';
+export { CONDITION_SEVERITY, describeConditions, type DescribedCondition } from './conditions.ts';
+export { transition, type Cause, type Effect, type Outcome, type RelationshipEvent } from './transitions.ts';
+export { decideHandshake, mirrored, type Decision, type HandshakeSide, type Roles, type Who } from './handshake.ts';
+export { describeMachine, type MachineState, type MachineTransition } from './machine.ts';
