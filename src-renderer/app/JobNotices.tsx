@@ -8,8 +8,11 @@ import { jobTitle } from './job-title.ts';
 export function JobNotices(): null {
   const { t } = useTranslation();
   const jobs = useLive((state) => state.jobs);
+  const ready = useLive((state) => state.ready);
   const seen = useRef<Map<string, string> | null>(null);
   useEffect(() => {
+    // What ended before anybody looked is no news.
+    if (!ready) return;
     const known = seen.current;
     seen.current = new Map(jobs.map((job) => [job.id, job.state]));
     if (known === null) return;
@@ -21,6 +24,6 @@ export function JobNotices(): null {
         notifications.show({ title: `${jobTitle(t, job)}: ${t('jobState.failed')}`, message: job.error?.message ?? '', color: 'brick' });
       }
     }
-  }, [jobs, t]);
+  }, [jobs, ready, t]);
   return null;
 }

@@ -27,15 +27,29 @@ const brick: MantineColorsTuple = [
   '#931d17',
 ];
 
+/** Mantine draws its dark surfaces from this tuple; these are the greys of tokens.css. */
+const dark: MantineColorsTuple = [
+  '#e7eaf0',
+  '#a3adbb',
+  '#939dab',
+  '#6c7686',
+  '#3a4150',
+  '#252a34',
+  '#1b1f27',
+  '#14171d',
+  '#0d0f13',
+  '#08090c',
+];
+
 /** Mantine's own defaults fail AA in places, hence primaryShade 8, autoContrast and our own variables below. */
 export const theme = createTheme({
   primaryColor: 'iris',
   primaryShade: 8,
   autoContrast: true,
-  colors: { iris, brick },
+  colors: { iris, brick, dark },
   fontFamily: 'var(--font-ui)',
   fontFamilyMonospace: 'var(--font-mono)',
-  fontSizes: { xs: '11px', sm: '13px', md: '13px', lg: '15px', xl: '20px' },
+  fontSizes: { xs: '12.5px', sm: '13px', md: '13px', lg: '15px', xl: '20px' },
   defaultRadius: 'sm',
   radius: { xs: '3px', sm: '5px', md: '8px', lg: '8px', xl: '8px' },
   cursorType: 'pointer',

@@ -32,9 +32,12 @@ interface Props {
   height?: number;
   /** Width of the time window in milliseconds; the right edge is the newest sample. */
   windowMs?: number;
+  /** Bytes: the axis steps in powers of two. */
+  binary?: boolean;
 }
 
 const TABLE_ROWS = 60;
+const BINARY_STEPS = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent);
 
 function token(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -115,7 +118,7 @@ export function TimeSeries(props: Props): ReactElement {
   );
 }
 
-function Plot({ times, series, format, marks, height, windowMs }: Props & { marks: readonly Mark[]; height: number; windowMs: number }): ReactElement {
+function Plot({ times, series, format, marks, height, windowMs, binary = false }: Props & { marks: readonly Mark[]; height: number; windowMs: number }): ReactElement {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   // What the drawing callbacks read; the plot object itself outlives many renders.
@@ -154,7 +157,7 @@ function Plot({ times, series, format, marks, height, windowMs }: Props & { mark
           },
           axes: [
             { ...axis, size: 22, space: 90, values: (_self, splits) => splits.map((at) => timeOfDay(at * 1000)) },
-            { ...axis, size: 74, space: 30, values: (_self, splits) => splits.map((value) => live.current.format(value)) },
+            { ...axis, size: 74, space: 30, ...(binary ? { incrs: BINARY_STEPS } : {}), values: (_self, splits) => splits.map((value) => live.current.format(value)) },
           ],
           series: [
             {},
@@ -201,7 +204,7 @@ function Plot({ times, series, format, marks, height, windowMs }: Props & { mark
     };
     // The plot is rebuilt only when its shape changes; samples arrive through setData below.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [height, shape]);
+  }, [height, shape, binary]);
 
   useEffect(() => {
     plot.current?.setData(latestData.current);

@@ -11,6 +11,7 @@ export { EmptyState, Facts, Page, Panel, Stat, type Fact } from './layout.tsx';
 export { Meter } from './Meter.tsx';
 export { PreviewSheet, type SheetContent } from './PreviewSheet.tsx';
 export { RefusedAction } from './RefusedAction.tsx';
+export { RefusedGroup } from './RefusedGroup.tsx';
 export * from './states.tsx';
 export { Time } from './Time.tsx';
 export { TimeSeries, type Mark, type Series as ChartSeries } from './TimeSeries.tsx';

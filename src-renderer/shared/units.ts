@@ -49,10 +49,11 @@ export function si(value: Maybe): string {
   return `${sign(value)}${text}${unit === '' ? '' : ` ${unit}`}`;
 }
 
-/** A whole number with thin group separators: 1 204 331. */
+/** A whole number; thin group separators from five digits on: 9204, 1 204 331. */
 export function count(value: Maybe): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-  return `${sign(value)}${Math.abs(Math.round(value)).toString().replace(/\B(?=(\d{3})+$)/g, '\u202f')}`;
+  const text = Math.abs(Math.round(value)).toString();
+  return `${sign(value)}${text.length < 5 ? text : text.replace(/\B(?=(\d{3})+$)/g, '\u202f')}`;
 }
 
 export function durationMs(value: Maybe): string {

@@ -81,6 +81,7 @@ function Charts(): ReactElement {
       <TimeSeries
         {...shared}
         title={t('overview.charts.throughput')}
+        binary
         format={units.bytesPerSecond}
         series={[
           { label: t('overview.charts.write'), colour: 'series-1', values: series.writtenBytesPerSecond },

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Drill } from '../../../src-engine/contract/index.ts';
 import { explain, requestId, rpc, useAction, useLive, useMirrorByName } from '../../client/index.ts';
-import { Badge, Callout, Facts, Icon, Meter, Panel, PreviewSheet, units } from '../../shared/index.ts';
+import { Badge, Callout, Icon, Meter, Panel, PreviewSheet, units } from '../../shared/index.ts';
 import { Pair } from '../replication/index.ts';
 import { drillLook, isOpen, stepLook } from './drill-look.ts';
 import { Report } from './Report.tsx';
@@ -34,7 +34,16 @@ function StepRow({ step, index, current }: { step: Step; index: number; current:
         </p>
         {step.state === 'pending' ? null : <p className="dim">{step.description}</p>}
         {step.state === 'running' && step.progress !== null ? <Meter label={step.title} hideLabel share={step.progress} role="progressbar" tone="busy" /> : null}
-        {step.facts.length === 0 ? null : <Facts facts={step.facts} columns={2} />}
+        {step.facts.length === 0 ? null : (
+          <dl className={classes['stepFacts']}>
+            {step.facts.map((fact) => (
+              <div key={fact.label}>
+                <dt>{fact.label}</dt>
+                <dd>{fact.value}</dd>
+              </div>
+            ))}
+          </dl>
+        )}
       </div>
     </li>
   );

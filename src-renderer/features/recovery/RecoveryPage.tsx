@@ -5,7 +5,7 @@ import type { Drill, Mirror, MirrorAction } from '../../../src-engine/contract/i
 import { useLive } from '../../client/index.ts';
 import { Badge, DenseTable, EmptyState, ImageStateBadge, Page, Panel, RefusedAction, Time, units, type Column } from '../../shared/index.ts';
 import { ActionSheet, refusalFor } from '../replication/index.ts';
-import { drillLook } from './drill-look.ts';
+import { drillLook, isOpen } from './drill-look.ts';
 import { DrillPanel } from './DrillPanel.tsx';
 import { VerdictBadge } from './VerdictBadge.tsx';
 import classes from './recovery.module.css';
@@ -38,7 +38,8 @@ function Ladder({ mirror, onAct }: { mirror: Mirror; onAct(mirror: Mirror, actio
 
 function PastDrills(): ReactElement {
   const { t } = useTranslation();
-  const drills = useLive((state) => state.drills);
+  const all = useLive((state) => state.drills);
+  const drills = all.filter((one) => !isOpen(one));
   const columns: Column<Drill>[] = [
     { id: 'at', title: t('drill.started'), value: (row) => row.startedAt, cell: (row) => <Time at={row.startedAt} full />, width: '170px' },
     { id: 'mirror', title: t('mirror.name'), value: (row) => row.mirror },
@@ -60,7 +61,7 @@ function PastDrills(): ReactElement {
 export function RecoveryPage(): ReactElement {
   const { t } = useTranslation();
   const mirrors = useLive((state) => state.mirrors);
-  const anyDrill = useLive((state) => state.drills.length > 0);
+  const anyDrill = useLive((state) => state.drills.some((one) => !isOpen(one)));
   const [acting, setActing] = useState<{ id: string; action: MirrorAction } | null>(null);
   const target = mirrors.find((one) => one.id === acting?.id);
   return (

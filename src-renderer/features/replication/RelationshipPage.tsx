@@ -1,9 +1,9 @@
 import { useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
-import type { Mirror, MirrorAction, MirrorHistory } from '../../../src-engine/contract/index.ts';
+import type { Mirror, MirrorAction, MirrorHistory, Refusal } from '../../../src-engine/contract/index.ts';
 import { useLagSeries, useLive, useMirrorByName, useMirrorHistory, useServerDetail, useStateMachine } from '../../client/index.ts';
-import { ConditionBadge, DenseTable, EmptyState, Facts, ImageStateBadge, Meter, Page, Panel, RefusedAction, Time, TimeSeries, units, type Column, type Mark } from '../../shared/index.ts';
+import { ConditionBadge, DenseTable, EmptyState, Facts, ImageStateBadge, Meter, Page, Panel, RefusedAction, RefusedGroup, Time, TimeSeries, units, type Column, type Mark } from '../../shared/index.ts';
 import { ActionSheet } from './ActionSheet.tsx';
 import { CpPhases } from './CpPhases.tsx';
 import { dangerous } from './mirror-action.ts';
@@ -35,11 +35,19 @@ function Conditions({ mirror }: { mirror: Mirror }): ReactElement {
 
 function Actions({ mirror, onPoint, onAct }: { mirror: Mirror; onPoint(action: MirrorAction | null): void; onAct(action: MirrorAction): void }): ReactElement {
   const { t } = useTranslation();
-  // What can be done comes first; the refused rest keeps the order of the vocabulary.
-  const sorted = [...mirror.actions].sort((a, b) => Number(b.allowed) - Number(a.allowed));
+  // What can be done comes first, each with its sentence; the rest stands with the reason it shares.
+  const open = mirror.actions.filter((one) => one.allowed || one.refusal === undefined || one.refusal.overridable);
+  const groups = new Map<string, { refusal: Refusal; actions: MirrorAction[] }>();
+  for (const { action, refusal, allowed } of mirror.actions) {
+    if (allowed || refusal === undefined || refusal.overridable) continue;
+    const key = `${refusal.code} ${refusal.message} ${refusal.hint}`;
+    const group = groups.get(key) ?? { refusal, actions: [] };
+    group.actions.push(action);
+    groups.set(key, group);
+  }
   return (
     <div>
-      {sorted.map(({ action, refusal, allowed }) => (
+      {open.map(({ action, refusal, allowed }) => (
         <RefusedAction
           key={action}
           label={t(`action.${action}.label`)}
@@ -49,6 +57,9 @@ function Actions({ mirror, onPoint, onAct }: { mirror: Mirror; onPoint(action: M
           onClick={() => onAct(action)}
           onPoint={(pointed) => onPoint(pointed ? action : null)}
         />
+      ))}
+      {[...groups.entries()].map(([key, { refusal, actions }]) => (
+        <RefusedGroup key={key} refusal={refusal} actions={actions.map((action) => ({ id: action, label: t(`action.${action}.label`) }))} />
       ))}
     </div>
   );

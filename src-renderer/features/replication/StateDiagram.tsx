@@ -42,7 +42,7 @@ function edgesOf(machine: StateMachine): Edge[] {
 }
 
 /** A quadratic curve that leaves and enters the boxes at their edge; opposite directions bend to opposite sides. */
-function curve(from: ImageState, to: ImageState): { path: string; tip: Point; heading: number } {
+function curve(from: ImageState, to: ImageState): { path: string; tip: Point; middle: Point; heading: number } {
   const [x1, y1] = place[from];
   const [x2, y2] = place[to];
   const dx = x2 - x1;
@@ -57,7 +57,14 @@ function curve(from: ImageState, to: ImageState): { path: string; tip: Point; he
   const control: Point = [(x1 + x2) / 2 + nx * 2, (y1 + y2) / 2 + ny * 2];
   const start = border(place[from], control);
   const end = border(place[to], control);
-  return { path: `M${start[0]} ${start[1]}Q${control[0]} ${control[1]} ${end[0]} ${end[1]}`, tip: end, heading: (Math.atan2(end[1] - control[1], end[0] - control[0]) * 180) / Math.PI };
+  return { path: `M${start[0]} ${start[1]}Q${control[0]} ${control[1]} ${end[0]} ${end[1]}`, tip: end, middle: labelAt(start, control, end, sameRow), heading: (Math.atan2(end[1] - control[1], end[0] - control[0]) * 180) / Math.PI };
+}
+
+/** On the middle of a curve; between neighbours there is no room, so there the label stands beyond it. */
+function labelAt(start: Point, control: Point, end: Point, sameRow: boolean): Point {
+  const x = (start[0] + 2 * control[0] + end[0]) / 4;
+  const y = (start[1] + 2 * control[1] + end[1]) / 4;
+  return sameRow ? [x, control[1] < start[1] ? y - 13 : y + 13] : [x, y];
 }
 
 /** Where the line from the middle of a box towards a point crosses its edge. */
@@ -88,9 +95,16 @@ export function StateDiagram({ machine, mirror, pointed }: { machine: StateMachi
         {edges.map((edge) => (
           <g key={`${edge.from}>${edge.to}`} className={classes['edge']} data-rank={edge.rank}>
             <path d={edge.path} />
-            <path d="M-7 -4 0 0 -7 4" transform={`translate(${edge.tip[0]} ${edge.tip[1]}) rotate(${edge.heading})`} />
+            <path className={classes['head']} d="M-7 -4 0 0 -7 4" transform={`translate(${edge.tip[0]} ${edge.tip[1]}) rotate(${edge.heading})`} />
           </g>
         ))}
+        {edges
+          .filter((edge) => edge.rank > 0)
+          .map((edge) => (
+            <text key={`${edge.from}>${edge.to}`} className={classes['edgeLabel']} data-open={edge.rank > 1 || undefined} x={edge.middle[0]} y={edge.middle[1]} textAnchor="middle" dy="4">
+              {edge.rank > 1 ? edge.actions.filter((action) => allowed.has(action)).map((action) => t(`action.${action}.label`)).join(', ') : edge.events.join(', ')}
+            </text>
+          ))}
         {machine.states.map(({ state, meaning }) => {
           const [x, y] = place[state];
           return (

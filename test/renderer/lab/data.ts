@@ -100,7 +100,7 @@ export function server(name: 'north-1' | 'south-1', over: Partial<Server> = {}):
     volumes: 2,
     nvlog: {
       halves: [
-        { state: 'filling', usedBytes: name === 'north-1' ? 11.4 * MIB : 2.1 * MIB, sizeBytes: 64 * MIB },
+        { state: 'filling', usedBytes: Math.round((name === 'north-1' ? 11.4 : 2.1) * MIB), sizeBytes: 64 * MIB },
         { state: 'empty', usedBytes: 0, sizeBytes: 64 * MIB },
       ],
       stalled: false,
@@ -152,7 +152,7 @@ export const calm = (): Live => ({
       state: 'up',
       latencyMs: 2,
       bandwidthBytesPerSecond: null,
-      traffic: { forwardBytesPerSecond: 1.9 * MIB, backwardBytesPerSecond: 24_000, queuedBytes: 0 },
+      traffic: { forwardBytesPerSecond: Math.round(1.9 * MIB), backwardBytesPerSecond: 24_000, queuedBytes: 0 },
       since: iso(-600_000),
     },
   ],
@@ -230,13 +230,13 @@ export const resyncing = (): Live => {
         conditions: [{ code: 'DirectionLocked', since: iso(-4_000), cause: 'reverse', nextStep: 'Synchronized when the list is done.', clearedBy: ['rollback'] }],
         lag: { writes: 212, bytes: 868_352, seconds: 1.4 },
         fractureLog: { regions: 1024, dirty: 71, regionSizeBytes: 65536 },
-        sync: { job: 'job-9', direction: 'reversed', state: 'running', doneBytes: 19 * MIB, totalBytes: 45 * MIB, copiedBytes: 7.2 * MIB, rateBytesPerSecond: 6.1 * MIB, etaSeconds: 4.2 },
+        sync: { job: 'job-9', direction: 'reversed', state: 'running', doneBytes: 19 * MIB, totalBytes: 45 * MIB, copiedBytes: Math.round(7.2 * MIB), rateBytesPerSecond: Math.round(6.1 * MIB), etaSeconds: 4.2 },
         actions: actions(['pause', 'fracture'], 'R04'),
       }),
     ],
     jobs: [
       ...(live.jobs ?? []),
-      { id: 'job-9', kind: 'mirror/reverse-resync', subject: 'mirror/orders', state: 'running', phase: 'comparing marked regions', progress: 0.42, rateBytesPerSecond: 6.1 * MIB, etaSeconds: 4.2, canPause: true, canCancel: true, createdAt: iso(-4_000), endedAt: null, result: null, error: null },
+      { id: 'job-9', kind: 'mirror/reverse-resync', subject: 'mirror/orders', state: 'running', phase: 'comparing marked regions', progress: 0.42, rateBytesPerSecond: Math.round(6.1 * MIB), etaSeconds: 4.2, canPause: true, canCancel: true, createdAt: iso(-4_000), endedAt: null, result: null, error: null },
     ],
     volumes: [volume('payroll'), volume('orders', { state: 'secondary' }), volume('payroll-copy'), volume('orders-copy', { state: 'serving', cp: 1850 })],
   };
@@ -253,7 +253,7 @@ export const report: DrillReport = {
   rtoMs: 1284,
   crash: { cp: 1871, phase: 'destination-prepared' },
   failover: { replayedRecords: 312, ms: 418 },
-  reverseResync: { regionsDiffering: 143, bytesCopied: 7.9 * MIB, bytesVolume: 64 * MIB, ms: 912 },
+  reverseResync: { regionsDiffering: 143, bytesCopied: Math.round(7.9 * MIB), bytesVolume: 64 * MIB, ms: 912 },
   checksums: {
     source: '5f2b1c0f9d7e4a8836b6f1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f506',
     destination: '5f2b1c0f9d7e4a8836b6f1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f506',

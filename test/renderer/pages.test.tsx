@@ -1,0 +1,214 @@
+import { screen, within } from '@testing-library/react';
+import { describe, expect, test, vi } from 'vitest';
+import { calm, disaster, drill, events, finishedDrill, iso, mirror, resyncing } from './lab/data.ts';
+import { MemoryLab } from './lab/router.ts';
+import { renderConsole } from './render.tsx';
+
+// Charts draw on a canvas, which jsdom has not; the figures behind them are what is looked at here.
+vi.mock('uplot', () => ({
+  default: class {
+    setData(): void {}
+    setSize(): void {}
+    destroy(): void {}
+  },
+}));
+
+const find = (role: string, name: string | RegExp): Promise<HTMLElement> => screen.findByRole(role, { name }, { timeout: 5000 });
+
+describe('overview', () => {
+  test('answers whether data is safe, whether failover is possible, and what would be lost', async () => {
+    renderConsole(new MemoryLab(calm()), '/overview');
+    expect(await screen.findByText('2 of 2 relationships synchronized')).toBeDefined();
+    expect(screen.getByText('Worst RPO now: 0 writes')).toBeDefined();
+    expect(screen.getByText('Nothing needs you now.')).toBeDefined();
+  });
+
+  test('names the dead server, the lost site and the writes that a loss now would cost', async () => {
+    renderConsole(new MemoryLab(disaster()), '/overview');
+    const north = await find('region', 'Site north');
+    expect(within(north).getByText('Lost')).toBeDefined();
+    expect(within(north).getByText('48 s')).toBeDefined();
+    expect(screen.getByText('6204 writes')).toBeDefined();
+    expect(screen.getByText('Server north-1 is down. Site north is lost.')).toBeDefined();
+  });
+
+  test('an audit of the ledgers is one click and its figures stay', async () => {
+    const lab = new MemoryLab(calm());
+    const { user } = renderConsole(lab, '/overview');
+    await user.click(await find('button', 'Audit'));
+    expect(await screen.findByText(/0 lost, 0 torn, 0 stale, 0 misplaced/)).toBeDefined();
+  });
+});
+
+describe('a relationship', () => {
+  test('lights the present state and offers only the allowed actions; refused ones carry the reason of the engine', async () => {
+    const lab = new MemoryLab(disaster());
+    const { user } = renderConsole(lab, '/replication/orders');
+    expect(await find('img', /present state: Outdated/)).toBeDefined();
+    const refused = await find('button', 'Fail back');
+    expect(refused.getAttribute('aria-disabled')).toBe('true');
+    const reason = document.getElementById(refused.getAttribute('aria-describedby') ?? '');
+    expect(reason?.textContent).toContain('R05');
+    expect(reason?.textContent).toContain('north-1 has been unreachable since 03:29:12 (site loss).');
+    expect(reason?.textContent).toContain('Bring the site back first.');
+    await user.click(refused);
+    expect(screen.queryByRole('dialog')).toBeNull();
+    expect(lab.asked).toEqual([]);
+  });
+
+  test('both images stand side by side with the direction in which data flows', async () => {
+    renderConsole(new MemoryLab(resyncing()), '/replication/orders');
+    expect(await find('img', 'Data flows from south to north')).toBeDefined();
+    expect(within(await find('region', 'Destination image orders-copy')).getByText('Primary, accepts writes')).toBeDefined();
+    expect(within(await find('region', 'Source image orders')).getByText('Secondary, closed to hosts')).toBeDefined();
+  });
+
+  test('a delta of the stream changes the page without a question', async () => {
+    const lab = new MemoryLab(resyncing());
+    renderConsole(lab, '/replication/orders');
+    await find('img', /present state: Synchronizing/);
+    lab.push({ mirrors: [mirror('orders')], lastEventId: 41, at: iso(1000) });
+    expect(await find('img', /present state: Synchronized/)).toBeDefined();
+  });
+
+  test('a forced failover shows what the engine says would be lost, and asks for the typed name', async () => {
+    const lab = new MemoryLab(disaster());
+    const { user } = renderConsole(lab, '/replication/payroll');
+    await user.click(await find('button', 'Fail over'));
+    const dialog = await find('dialog', 'Fail over: payroll');
+    expect(await within(dialog).findAllByText(/None known at 03:29:12/)).toHaveLength(2);
+    expect(within(dialog).getByText('lockstep mirror failover payroll --force --yes')).toBeDefined();
+    const act = within(dialog).getByRole('button', { name: 'Fail over' });
+    expect(act).toHaveProperty('disabled', true);
+    await user.type(within(dialog).getByRole('textbox', { name: 'Type payroll to confirm' }), 'payroll');
+    await user.click(act);
+    await vi.waitFor(() => expect(lab.asked).toHaveLength(1));
+    expect(lab.asked[0]).toMatchObject({ procedure: 'mirror.failover', input: { mirror: 'payroll', confirm: 'payroll', force: true } });
+    await vi.waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  });
+
+  test('a refusal keeps the sheet open with what was typed', async () => {
+    const lab = new MemoryLab(disaster());
+    const { user } = renderConsole(lab, '/replication/payroll');
+    await user.click(await find('button', 'Fail over'));
+    const name = await find('textbox', 'Type payroll to confirm');
+    await user.type(name, 'payroll');
+    lab.refuseNext = { code: 'R29', message: 'Another change won; state reloaded.', hint: 'Look again.', overridable: false };
+    await user.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Fail over' }));
+    expect((await screen.findByRole('alert')).textContent).toContain('Another change won; state reloaded. Look again.');
+    expect(name).toHaveProperty('value', 'payroll');
+  });
+});
+
+describe('recovery', () => {
+  test('the guided drill goes on by one button and ends in a report with its figures', async () => {
+    const lab = new MemoryLab({ ...calm(), drills: [drill(13)] });
+    const { user } = renderConsole(lab, '/recovery');
+    await screen.findByText('Step 14 of 14: Report.');
+    await user.click(await find('button', 'Next step'));
+    const report = await find('region', 'Drill report');
+    expect(within(report).getByText('Pass')).toBeDefined();
+    expect(within(report).getByText('identical')).toBeDefined();
+    expect(within(report).getByText('20261121')).toBeDefined();
+  });
+
+  test('a drill begins only after a sheet that says what it does', async () => {
+    const lab = new MemoryLab({ ...calm(), drills: [] });
+    const { user } = renderConsole(lab, '/recovery');
+    await user.click(await find('button', 'Start drill'));
+    expect(lab.asked).toEqual([]);
+    await user.click(within(await find('dialog', 'Drill on payroll')).getByRole('button', { name: 'Begin' }));
+    expect(await screen.findByText('Step 1 of 14: Prepare.')).toBeDefined();
+    expect(lab.asked[0]).toMatchObject({ procedure: 'drill.start', input: { guided: true, mirror: 'payroll' } });
+  });
+
+  test('a finished drill shows its verdict on the overview', async () => {
+    renderConsole(new MemoryLab({ ...calm(), drills: [finishedDrill()] }), '/overview');
+    expect(await screen.findByText('Pass')).toBeDefined();
+  });
+});
+
+describe('faults', () => {
+  test('the loss of a site names the servers, volumes and relationships it hits and asks for the typed name', async () => {
+    const lab = new MemoryLab(calm());
+    const { user } = renderConsole(lab, '/faults');
+    await user.click(await find('button', 'Inject Site loss'));
+    const dialog = await find('dialog', 'Site loss: north');
+    expect(within(dialog).getByText('north-1')).toBeDefined();
+    expect(within(dialog).getAllByText('payroll, orders')).toHaveLength(2);
+    await user.type(within(dialog).getByRole('textbox'), 'north');
+    await user.click(within(dialog).getByRole('button', { name: 'Inject' }));
+    expect(await screen.findByText('Injected by a test.')).toBeDefined();
+    expect(lab.asked[0]).toMatchObject({ input: { fault: { kind: 'site-loss', site: 'north' }, confirm: 'north' } });
+  });
+
+  test('heal all clears everything that is broken', async () => {
+    const lab = new MemoryLab(disaster());
+    const { user } = renderConsole(lab, '/faults');
+    await user.click(await find('button', 'Heal all'));
+    expect(await screen.findByText('Nothing is broken.')).toBeDefined();
+    expect(lab.asked[0]).toMatchObject({ procedure: 'fault.clear' });
+  });
+});
+
+describe('events', () => {
+  test('a severity filter leaves only what is as severe or more', async () => {
+    const { user } = renderConsole(new MemoryLab(calm()), '/events');
+    const table = await find('table', 'Events');
+    await within(table).findByText('40');
+    await user.click(screen.getByPlaceholderText('Severity at least'));
+    await user.click(await find('option', 'Error'));
+    await vi.waitFor(() => expect(within(table).queryByText('Debug')).toBeNull());
+    expect(within(table).getAllByText('Error').length).toBeGreaterThan(0);
+  });
+
+  test('new events come on top by themselves', async () => {
+    const lab = new MemoryLab(calm());
+    renderConsole(lab, '/events');
+    const table = await find('table', 'Events');
+    await within(table).findByText('40');
+    lab.events = events(42);
+    lab.push({ lastEventId: 42 });
+    expect(await within(table).findByText('42')).toBeDefined();
+  });
+
+  test('a hundred thousand events keep the document small', async () => {
+    const lab = new MemoryLab({ ...calm(), lastEventId: 100_000 });
+    renderConsole(lab, '/events');
+    const table = await find('table', 'Events');
+    await within(table).findByText('100000');
+    expect(within(table).getAllByRole('row').length).toBeLessThan(120);
+  });
+});
+
+describe('without a lab', () => {
+  test('one click creates the two-site demo lab and starts a workload on orders only', async () => {
+    const lab = new MemoryLab(calm(), { lab: 'none' });
+    const { user } = renderConsole(lab, '/');
+    await user.click(await find('button', 'Create the two-site demo lab'));
+    expect(await screen.findByText('2 of 2 relationships synchronized', {}, { timeout: 5000 })).toBeDefined();
+    await vi.waitFor(() => expect(lab.asked.map((one) => one.procedure)).toEqual(['host.create', 'workload.start']));
+    expect(lab.asked[0]?.input).toEqual({ demo: 'two-site' });
+    expect(lab.asked[1]?.input).toMatchObject({ volume: 'orders' });
+  });
+
+  test('a bad name is refused before anything is asked, and what was typed stays', async () => {
+    const lab = new MemoryLab(calm(), { lab: 'none' });
+    const { user } = renderConsole(lab, '/');
+    const name = await find('textbox', 'Name');
+    await user.type(name, 'My Lab');
+    await user.click(screen.getByRole('button', { name: 'New lab' }));
+    expect(await screen.findByText('1 to 63 lower-case letters, digits and inner hyphens.')).toBeDefined();
+    expect(name).toHaveProperty('value', 'My Lab');
+    expect(lab.asked).toEqual([]);
+  });
+});
+
+test('figures of a lost engine are announced as old, never shown as live', async () => {
+  const { drop } = renderConsole(new MemoryLab(calm()), '/overview');
+  await screen.findByText('Live');
+  drop();
+  expect(await screen.findByText(/The engine does not answer/)).toBeDefined();
+  expect(screen.queryByText('Live')).toBeNull();
+  expect(screen.getByText('Not live')).toBeDefined();
+});
