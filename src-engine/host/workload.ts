@@ -11,6 +11,7 @@ import { BLOCK_BYTES, stampBlock } from './stamp.ts';
 
 /** How long a lane rests after a failed request, so that an unreachable volume is asked a few times a second. */
 const RETRY_MS = 100;
+const NAP_MS = 200;
 /** How often a lane looks for a place that no other lane is writing. */
 const PLACE_ATTEMPTS = 16;
 
@@ -132,8 +133,8 @@ export class Workload {
       if (settings.ratePerSecond !== null && this.#current() === 'running') {
         const atMs = Math.max(this.#nextAtMs, clock.nowMs());
         this.#nextAtMs = atMs + 1000 / settings.ratePerSecond;
-        const waitMs = atMs - clock.nowMs();
-        if (waitMs > 0) await clock.sleep(waitMs);
+        // In short naps, so that a slow workload can be stopped and paused without waiting for its next request.
+        while (this.#current() === 'running' && atMs > clock.nowMs()) await clock.sleep(Math.min(NAP_MS, atMs - clock.nowMs()));
       }
       if (this.#current() === 'paused') continue;
       if (this.#current() !== 'running') return;

@@ -1,0 +1,281 @@
+/** What the lab shows of its servers, pools, arrays, sites and links: configuration joined with what the servers say. */
+import type { Cluster, ConsistencyPoint, CpPhase, Health, Link, Pool, Server, ServerDetail, Site, StorageArray } from '../contract/index.ts';
+import type { Clock, LinkNetwork } from '../runtime/index.ts';
+import type { Faults } from './faults.ts';
+import { instant } from './instant.ts';
+import type { ServerUnit } from './server-unit.ts';
+import type { CpPhase as EngineCpPhase, CpSummary, CpTrigger, PoolStatus, ServerStatus } from './server/types.ts';
+import type { ArrayRecord, ClusterRecord, LinkRecord, PoolRecord, ServerRecord, SiteRecord, Topology } from './topology.ts';
+
+export interface ViewEnvironment {
+  readonly topology: Topology;
+  readonly clock: Clock;
+  readonly network: LinkNetwork;
+  readonly faults: Faults;
+  readonly unitOf: (serverId: string) => ServerUnit;
+}
+
+const SHOWN_PHASE: Readonly<Record<EngineCpPhase, CpPhase>> = {
+  seal: 'seal',
+  write: 'sync',
+  sync: 'sync',
+  prepared: 'destination-prepared',
+  label: 'source-label',
+  commit: 'destination-committed',
+  committed: 'destination-committed',
+  free: 'retire',
+  done: 'retire',
+};
+const SHOWN_TRIGGER: Readonly<Record<CpTrigger, ConsistencyPoint['trigger']>> = {
+  timer: 'timer',
+  'half-full': 'half-full',
+  admin: 'admin',
+  resync: 'transition',
+  'role-swap': 'transition',
+  drain: 'transition',
+  shutdown: 'shutdown',
+  'back-to-back': 'back-to-back',
+  'log-failure': 'recovery',
+};
+
+export class Views {
+  readonly #environment: ViewEnvironment;
+  readonly #traffic = new Map<string, { atMs: number; forward: number; backward: number; forwardRate: number; backwardRate: number }>();
+
+  constructor(environment: ViewEnvironment) {
+    this.#environment = environment;
+  }
+
+  site(site: SiteRecord): Site {
+    const { topology, faults, unitOf } = this.#environment;
+    const servers = topology.servers.list().filter((server) => server.siteId === site.id);
+    const arrays = topology.arrays.list().filter((array) => array.siteId === site.id);
+    const pools = topology.pools.list().filter((pool) => arrays.some((array) => array.id === pool.arrayId)).map((pool) => this.pool(pool));
+    const allUp = servers.every((server) => unitOf(server.id).state === 'up');
+    return {
+      id: site.id,
+      name: site.name,
+      state: faults.siteLost(site.id) ? 'lost' : allUp ? 'up' : 'degraded',
+      clusters: topology.clusters.list().filter((cluster) => cluster.siteId === site.id).map((cluster) => cluster.name),
+      servers: servers.map((server) => server.name),
+      arrays: arrays.map((array) => array.name),
+      sizeBytes: sum(pools.map((pool) => pool.sizeBytes)),
+      usedBytes: sum(pools.map((pool) => pool.usedBytes)),
+    };
+  }
+
+  cluster(cluster: ClusterRecord): Cluster {
+    const { topology } = this.#environment;
+    const servers = topology.servers.list().filter((server) => server.clusterId === cluster.id);
+    const health = servers.map((server) => this.server(server).health);
+    return {
+      id: cluster.id,
+      name: cluster.name,
+      site: topology.sites.nameOf(cluster.siteId),
+      servers: servers.map((server) => server.name),
+      arrays: topology.arrays.list().filter((array) => array.clusterId === cluster.id).map((array) => array.name),
+      health: worst(health),
+    };
+  }
+
+  server(server: ServerRecord): Server {
+    const { topology, clock, unitOf } = this.#environment;
+    const unit = unitOf(server.id);
+    const status = unit.anyFace?.status() ?? null;
+    const pools = topology.pools.list().filter((pool) => pool.ownerId === server.id);
+    const running = status?.cps.find((cp) => cp.durationMs === null) ?? null;
+    const refused = status?.state.kind === 'refused' ? status.state : null;
+    const suspended = status?.state.kind === 'suspended' ? status.state.reason : null;
+    const state: Server['state'] = refused !== null ? 'fenced' : unit.state === 'up' ? 'up' : unit.state === 'booting' ? 'booting' : unit.state === 'stopping' ? 'up' : 'down';
+    return {
+      id: server.id,
+      name: server.name,
+      site: topology.sites.nameOf(server.siteId),
+      cluster: topology.clusters.nameOf(server.clusterId),
+      state,
+      cause: refused?.message ?? suspended ?? unit.cause,
+      health: refused !== null ? 'failed' : unit.state !== 'up' ? 'failed' : suspended !== null || status?.backToBackSinceMs !== null ? 'degraded' : 'ok',
+      heartbeatAgeMs: this.#heartbeatAge(server, unit),
+      incarnation: status?.incarnation ?? 0,
+      since: instant(unit.sinceWallMs),
+      pools: pools.map((pool) => pool.name),
+      volumes: topology.volumes.list().filter((volume) => pools.some((pool) => pool.id === volume.poolId)).length,
+      nvlog: {
+        halves: (status?.log.halves ?? []).map((half, index) => ({ state: halfState(half.state, index === status?.log.active), usedBytes: half.usedBytes, sizeBytes: half.sizeBytes })),
+        stalled: status !== null && status.backToBackSinceMs !== null,
+      },
+      cp: {
+        committed: Math.max(0, ...(status?.pools ?? []).map((pool) => pool.label)),
+        running: running === null ? null : { number: running.number, phase: SHOWN_PHASE[running.phase], startedAt: this.#wall(running.startedAtMs, clock) },
+      },
+    };
+  }
+
+  /** As its peers hear it; without a peer, as the lab sees it. */
+  #heartbeatAge(server: ServerRecord, unit: ServerUnit): number | null {
+    const { topology, clock, unitOf } = this.#environment;
+    const nowMs = clock.nowMs();
+    let heard: number | null = null;
+    for (const other of topology.servers.list()) {
+      if (other.id === server.id) continue;
+      const at = unitOf(other.id).face?.status().peers.find((peer) => peer.serverId === server.id)?.lastHeardMs ?? null;
+      if (at !== null) heard = Math.max(heard ?? 0, at);
+    }
+    if (heard !== null) return Math.max(0, nowMs - heard);
+    if (unit.state === 'up') return 0;
+    return unit.lastUpMs === null ? null : Math.max(0, nowMs - unit.lastUpMs);
+  }
+
+  serverDetail(server: ServerRecord): ServerDetail {
+    const cps = this.#environment.unitOf(server.id).anyFace?.status().cps ?? [];
+    return { ...this.server(server), timeline: [...cps].sort((a, b) => b.number - a.number).slice(0, 50).map((cp) => this.#consistencyPoint(cp)) };
+  }
+
+  #consistencyPoint(cp: CpSummary): ConsistencyPoint {
+    const { clock } = this.#environment;
+    const phases = new Map<CpPhase, number>();
+    for (const [phase, ms] of Object.entries(cp.phaseMs) as [EngineCpPhase, number][]) {
+      phases.set(SHOWN_PHASE[phase], (phases.get(SHOWN_PHASE[phase]) ?? 0) + ms);
+    }
+    return {
+      number: cp.number,
+      trigger: SHOWN_TRIGGER[cp.trigger],
+      startedAt: this.#wall(cp.startedAtMs, clock),
+      durationMs: cp.durationMs ?? Math.max(0, clock.nowMs() - cp.startedAtMs),
+      blocks: cp.blocks,
+      sentBytes: sum(cp.mirrors.map((mirror) => mirror.withData * 4096)),
+      phases: [...phases].map(([phase, durationMs]) => ({ phase, durationMs })),
+      outcome: cp.durationMs === null ? 'running' : 'done',
+    };
+  }
+
+  #wall(monotonicMs: number, clock: Clock): string {
+    return instant(clock.wallMs() - (clock.nowMs() - monotonicMs));
+  }
+
+  array(array: ArrayRecord): StorageArray {
+    const { topology } = this.#environment;
+    const pools = topology.pools.list().filter((pool) => pool.arrayId === array.id);
+    return {
+      id: array.id,
+      name: array.name,
+      site: topology.sites.nameOf(array.siteId),
+      cluster: topology.clusters.nameOf(array.clusterId),
+      health: worst(pools.map((pool) => this.pool(pool).health)),
+      disks: Array.from({ length: array.disks }, (_, slot) => {
+        const pool = pools.find((one) => one.slots.includes(slot));
+        return { slot, state: pool === undefined ? ('unused' as const) : ('ok' as const), sizeBytes: array.diskSizeBytes, pool: pool?.name ?? null };
+      }),
+      pools: pools.map((pool) => pool.name),
+    };
+  }
+
+  poolStatus(pool: PoolRecord): PoolStatus | null {
+    return this.#environment.unitOf(pool.ownerId).face?.status().pools.find((status) => status.id === pool.id) ?? null;
+  }
+
+  pool(pool: PoolRecord): Pool {
+    const { topology, unitOf } = this.#environment;
+    const array = topology.arrays.get(pool.arrayId);
+    const status = this.poolStatus(pool);
+    const unit = unitOf(pool.ownerId);
+    return {
+      id: pool.id,
+      name: pool.name,
+      array: array.name,
+      site: topology.sites.nameOf(array.siteId),
+      cluster: topology.clusters.nameOf(array.clusterId),
+      level: pool.level,
+      slots: [...pool.slots],
+      health: status === null ? 'unknown' : healthOf(status.state),
+      owner: unit.face === null ? null : unit.spec.name,
+      epoch: unit.anyFace?.status().incarnation ?? 0,
+      cp: status?.label ?? 0,
+      sizeBytes: status?.totalBytes ?? 0,
+      usedBytes: status?.usedBytes ?? 0,
+      reserveBytes: status === null ? 0 : Math.max(0, status.totalBytes - status.usedBytes - status.freeBytes),
+      freeBytes: status?.freeBytes ?? 0,
+      volumes: topology.volumes.list().filter((volume) => volume.poolId === pool.id).map((volume) => volume.name),
+    };
+  }
+
+  link(link: LinkRecord): Link {
+    const { topology, faults } = this.#environment;
+    const state = faults.linkState(link.id);
+    const traffic = this.#traffic.get(link.id);
+    const [a, b] = link.siteIds;
+    return {
+      id: link.id,
+      name: link.name,
+      sites: [topology.sites.nameOf(a), topology.sites.nameOf(b)],
+      state: state.cut || faults.siteLost(a) || faults.siteLost(b) ? 'cut' : 'up',
+      latencyMs: state.latencyMs ?? link.latencyMs,
+      bandwidthBytesPerSecond: state.bytesPerSecond ?? link.bandwidthBytesPerSecond,
+      traffic: { forwardBytesPerSecond: traffic?.forwardRate ?? 0, backwardBytesPerSecond: traffic?.backwardRate ?? 0, queuedBytes: this.#queued(link) },
+      since: instant(link.sinceMs),
+    };
+  }
+
+  #pairs(link: LinkRecord): [ServerRecord, ServerRecord][] {
+    const { topology } = this.#environment;
+    const [siteA, siteB] = link.siteIds;
+    const servers = topology.servers.list();
+    return servers.filter((server) => server.siteId === siteA).flatMap((a) => servers.filter((server) => server.siteId === siteB).map((b): [ServerRecord, ServerRecord] => [a, b]));
+  }
+
+  #queued(link: LinkRecord): number {
+    let queued = 0;
+    for (const [a, b] of this.#pairs(link)) {
+      const { aToB, bToA } = this.#environment.network.traffic(a.id, b.id);
+      for (const way of [aToB, bToA]) if (way.sentFrames > way.deliveredFrames + way.droppedFrames) queued += way.sentBytes - way.deliveredBytes;
+    }
+    return Math.max(0, queued);
+  }
+
+  /** Link rates, about once a second. */
+  tick(): void {
+    const { topology, network, clock } = this.#environment;
+    const atMs = clock.nowMs();
+    for (const link of topology.links.list()) {
+      let forward = 0;
+      let backward = 0;
+      for (const [a, b] of this.#pairs(link)) {
+        const traffic = network.traffic(a.id, b.id);
+        forward += traffic.aToB.deliveredBytes;
+        backward += traffic.bToA.deliveredBytes;
+      }
+      const before = this.#traffic.get(link.id) ?? { atMs, forward, backward, forwardRate: 0, backwardRate: 0 };
+      const seconds = (atMs - before.atMs) / 1000;
+      const rate = (now: number, then: number): number => (seconds <= 0 ? 0 : Math.max(0, now - then) / seconds);
+      this.#traffic.set(link.id, { atMs, forward, backward, forwardRate: rate(forward, before.forward), backwardRate: rate(backward, before.backward) });
+    }
+  }
+
+  /** What a server still does before it serves. */
+  phaseOf(server: ServerRecord, status: ServerStatus | null, waiting: number): 'off' | 'reading-labels' | 'replaying' | 'handshake' | 'serving' | 'failed' {
+    const unit = this.#environment.unitOf(server.id);
+    if (status?.state.kind === 'refused') return 'failed';
+    if (unit.state === 'down' || unit.state === 'stopping') return unit.cause?.startsWith('boot failed') === true ? 'failed' : 'off';
+    if (unit.state === 'booting') return status === null ? 'reading-labels' : 'replaying';
+    return waiting > 0 ? 'handshake' : 'serving';
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function worst(health: readonly Health[]): Health {
+  for (const kind of ['failed', 'degraded', 'unknown'] as const) if (health.includes(kind)) return kind;
+  return 'ok';
+}
+
+function healthOf(state: string): Health {
+  if (state === 'ok' || state === 'open' || state === 'online' || state === 'optimal') return 'ok';
+  return state === 'degraded' || state === 'rebuilding' || state === 'suspended' ? 'degraded' : 'failed';
+}
+
+function halfState(state: string, active: boolean): 'filling' | 'draining' | 'empty' {
+  if (active) return 'filling';
+  return state === 'empty' || state === 'free' ? 'empty' : 'draining';
+}
