@@ -1,6 +1,9 @@
 import type { Runtime, Storage } from '../../runtime/index.ts';
 import type { Shelf } from '../../disk/index.ts';
 import type { JsonObject } from '../../pool/index.ts';
+import type { CpPhase, CpSummary, CpTrigger } from '../../volume/index.ts';
+
+export { CP_PHASES, type CpPhase, type CpSummary, type CpTrigger } from '../../volume/index.ts';
 
 /** Settings of one server (data-path.md 2). All durations in milliseconds, sizes in bytes. */
 export interface ServerSettings {
@@ -60,25 +63,6 @@ export interface ServerDependencies {
   readonly report: (event: ServerEvent) => void;
   /** Called synchronously at each step of a consistency point (drills and tests crash a server here). */
   readonly onCpPhase?: (phase: CpPhase, cp: CpSummary) => void;
-}
-
-/** Steps of a consistency point, replication.md 3.11. */
-export const CP_PHASES = ['seal', 'write', 'sync', 'prepared', 'label', 'commit', 'committed', 'free', 'done'] as const;
-export type CpPhase = (typeof CP_PHASES)[number];
-export type CpTrigger = 'timer' | 'half-full' | 'admin' | 'resync' | 'role-swap' | 'shutdown' | 'drain' | 'back-to-back' | 'log-failure';
-
-export interface CpSummary {
-  /** The server's own running number of CP events (a pool's CP number is in `pools`). */
-  readonly number: number;
-  readonly trigger: CpTrigger;
-  readonly startedAtMs: number;
-  readonly phase: CpPhase;
-  /** Milliseconds spent in each finished phase. */
-  readonly phaseMs: Readonly<Partial<Record<CpPhase, number>>>;
-  readonly durationMs: number | null;
-  readonly blocks: number;
-  readonly pools: readonly { readonly poolId: string; readonly cp: number; readonly label: number | null }[];
-  readonly mirrors: readonly { readonly relationshipId: string; readonly listed: number; readonly byReference: number; readonly withData: number; readonly outcome: 'committed' | 'fractured' | 'waiting' }[];
 }
 
 export type ServerState =

@@ -227,7 +227,7 @@ const SYNCS: ReadonlySet<MirrorAction> = new Set([
 ]);
 const NEEDS_PEER: ReadonlySet<MirrorAction> = new Set([...SYNCS, 'switchover', 'failback', 'verify']);
 /** These rest on the marks; a full sync does not. */
-const NEEDS_MARKS: ReadonlySet<MirrorAction> = new Set(['resync', 'reverse-resync', 'resolve', 'overwrite-primary']);
+const NEEDS_MARKS: ReadonlySet<MirrorAction> = new Set(['resync', 'reverse-resync', 'overwrite-primary']);
 
 /** What the direction of the relationship forbids, whatever the image. */
 function byDirection(action: MirrorAction, view: RelationshipView): Refusal | null {

@@ -147,9 +147,9 @@ export function transition(state: RelationshipView, event: RelationshipEvent, no
     case 'link-back':
       return linkBack(state, event.equal, draft);
     case 'source-died':
-      if (state.image !== 'Synchronizing') return draft.set({ connected: false, primaryServing: false }).end();
+      draft.set({ connected: false, primaryServing: false });
+      if (state.image !== 'Synchronizing') return linkLost(state, 'peer', draft);
       return interrupt(state, draft)
-        .set({ connected: false, primaryServing: false })
         .with('WaitingOnAdmin', 'the source of the sync is lost')
         .end(['stop-sync', ...(state.safetySnapshot === null ? [] : (['offer-rollback'] as const))]);
     case 'rollback-complete':
@@ -159,14 +159,14 @@ export function transition(state: RelationshipView, event: RelationshipEvent, no
         .without('DirectionLocked', 'WaitingOnAdmin', 'Restoring')
         .end(['tell-peer']);
     case 'old-primary-returned':
-      return oldPrimaryReturned(event.wroteAlone, draft);
+      return oldPrimaryReturned(state, event.wroteAlone, draft);
     case 'fork-found':
-      return diverge(draft);
+      return state.image === 'NotEstablished' ? impossible() : diverge(draft);
     case 'tracking-damaged':
       if (event.copies === 'one') return moved(state, ['use-other-copy']);
       return draft
         .set({
-          image: state.image === 'NotEstablished' ? 'NotEstablished' : 'OutOfSync',
+          image: isUsable(state) || state.image === 'Synchronizing' ? 'OutOfSync' : state.image,
           trackingFailed: true,
           sync: null,
         })
@@ -177,10 +177,7 @@ export function transition(state: RelationshipView, event: RelationshipEvent, no
       return draft.with('QuorumLost', event.hosts).end([event.hosts === 'suspended' ? 'hold-hosts' : 'fail-hosts']);
     case 'quorum-regained':
       if (!event.newerGeneration) return draft.without('QuorumLost').end(['acknowledge-hosts']);
-      return draft
-        .set({ image: 'Outdated' })
-        .without('QuorumLost')
-        .end(['fail-hosts', 'demote-old-primary', 'offer-resync']);
+      return outdate(state, draft).without('QuorumLost').end(['fail-hosts', 'demote-old-primary', 'offer-resync']);
     case 'verify-found-differences':
       if (state.image !== 'Synchronized' && state.image !== 'Consistent') return impossible();
       return draft
@@ -258,16 +255,29 @@ function linkBack(state: RelationshipView, equal: boolean, draft: Draft): Outcom
   return draft.with('WaitingOnAdmin', 'recovery policy manual').end(['offer-resync']);
 }
 
-function oldPrimaryReturned(wroteAlone: 'nobody' | 'old' | 'new' | 'both', draft: Draft): Outcome {
-  draft.set({ connected: true });
+function isUsable(state: RelationshipView): boolean {
+  return state.image === 'Synchronized' || state.image === 'Consistent' || state.image === 'Outdated';
+}
+
+/** The primary moved on: a usable copy is Outdated now, an unusable one stays what it is. */
+function outdate(state: RelationshipView, draft: Draft): Draft {
+  if (state.image === 'Synchronizing') return interrupt(state, draft);
+  return isUsable(state) ? draft.set({ image: 'Outdated' }) : draft;
+}
+
+function oldPrimaryReturned(
+  state: RelationshipView,
+  wroteAlone: 'nobody' | 'old' | 'new' | 'both',
+  draft: Draft,
+): Outcome {
+  if (state.image === 'NotEstablished') return impossible();
+  draft.set({ connected: true, primaryServing: true });
   if (wroteAlone === 'both') return diverge(draft.with('Fenced', 'the old primary returned'));
-  return draft
-    .set({ image: 'Outdated', forced: true })
+  const waiting = wroteAlone === 'old' ? 'only the old primary wrote' : 'a forced promotion waits for reverse-resync';
+  return outdate(state, draft)
+    .set({ forced: state.direction === 'reversed' })
     .with('Fenced', 'the old primary returned')
-    .with(
-      'WaitingOnAdmin',
-      wroteAlone === 'old' ? 'only the old primary wrote' : 'a forced promotion waits for reverse-resync',
-    )
+    .with('WaitingOnAdmin', waiting)
     .end(['demote-old-primary', 'exchange-marks', 'offer-resync']);
 }
 
@@ -364,7 +374,7 @@ function act(state: RelationshipView, event: Extract<RelationshipEvent, { kind: 
       return draft
         .set({ image: 'Outdated', ...resolved(state, event.keep), forced: false })
         .without('WaitingOnAdmin')
-        .end(['keep-victim-as-snapshot', 'exchange-marks', 'start-sync']);
+        .end(['keep-victim-as-snapshot', state.trackingFailed ? 'mark-all' : 'exchange-marks', 'start-sync']);
     case 'verify':
       return draft.with('VerifyRunning', 'admin').end(['start-verify']);
     case 'delete':

@@ -1,0 +1,14 @@
+/**
+ * Mirroring between two servers in mode `consistency-point`. Promises: an acknowledgement of a synchronized volume means
+ * that the destination holds the record; the destination's image is always some consistency point of the source, never
+ * a blend; what one side may miss is marked durably before anything depends on it; of two primaries none moves a byte
+ * before somebody has chosen; a resync copies the blocks that differ and no others.
+ */
+export { Replication, type ReplicationDependencies } from './replication.ts';
+export { Relationship, type ReplicationSettings } from './relationship.ts';
+export { PeerLostError, PeerRefusedError } from './peer.ts';
+export { ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
+export { directionOf, type RelationshipRecord } from './record.ts';
+export { viewToJson, viewOf } from './views.ts';
+export { REGION_BYTES } from './region-set.ts';
+export { ACTIONS, allowedActions, decideAction, describeConditions, describeMachine, refuse, viewOf as decisionViewOf, type ActiveCondition, type MirrorAction, type RelationshipView as DecisionView } from './state/index.ts';

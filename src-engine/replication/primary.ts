@@ -1,0 +1,595 @@
+import { crcOfBlock, type CommitRequest, type JsonObject } from '../pool/index.ts';
+import { jsonPayload, makeRecord, type LogRecord } from '../nvlog/index.ts';
+import { REGION_BYTES } from './region-set.ts';
+import type { CpMirrorOutcome, CpMirrorSession, ForwardedRecord, FrozenImage, VolumeMirror } from '../volume/index.ts';
+import { encodeBlockList, type BlockUpdate } from './block-list.ts';
+import { CpDigest } from './digest.ts';
+import { Mutex } from './mutex.ts';
+import { PeerLostError, PeerRefusedError } from './peer.ts';
+import { openGeneration, type FractureCause } from './record.ts';
+import type { Relationship } from './relationship.ts';
+import { crcOfContent } from './secondary.ts';
+
+const LIST_BATCH_BLOCKS = 64;
+const MAXIMUM_BUFFERED_BYTES = 8 * 1024 * 1024;
+
+/**
+ * What happens to a write (replication.md 3.12, 3.13):
+ * `marked`: fractured or never established; its regions are marked.
+ * `joined`: forwarded, acknowledgements do not wait (resync).
+ * `required`: forwarded, acknowledgements after `requiredAfter` wait for the destination.
+ * `fracturing`: the fracture record is on its way to the log; acknowledgements still wait.
+ */
+type Forwarding =
+  | { readonly kind: 'marked' }
+  | { readonly kind: 'joined' }
+  | { readonly kind: 'required'; readonly requiredAfter: number }
+  | { readonly kind: 'fracturing'; readonly requiredAfter: number };
+
+interface Unanswered {
+  readonly record: ForwardedRecord;
+}
+
+export interface ResyncRoot {
+  readonly name: string;
+  /** CP number of the root in this pool; known once its label is durable. */
+  cp: number | null;
+}
+
+/** The source's part of a relationship: forwards writes, brings the mirror to every consistency point, keeps the marks. */
+export class PrimarySide implements VolumeMirror {
+  private readonly rel: Relationship;
+  private forwarding: Forwarding = { kind: 'marked' };
+  /** Highest sequence of the own log that the destination reported durable, and everything before it. */
+  held = 0;
+  /** Forwarded, not yet reported durable, in order. */
+  private unanswered: Unanswered[] = [];
+  /** Entries at or below cannot be referred to: they came before the join or are in the destination's image already. */
+  private referencesAfter = 0;
+  /** Number of the present membership in the stream; a session of an older one is void. */
+  private membership = 0;
+  /** Regions of records found in the log at start, owed until the handshake says what the destination holds. */
+  private recovered: { readonly sequence: number; readonly offset: number; readonly length: number }[] = [];
+  private strictTimer: { cancel(): void } | null = null;
+  /** While a resync runs: the root to keep, and blocks that later consistency points carry. */
+  resyncRoot: ResyncRoot | null = null;
+  private changedSince: Map<number, number> | null = null;
+  /** Set when the next consistency point is the transition of a resync. */
+  private transitionArmed = false;
+  onTransition: ((outcome: CpMirrorOutcome) => void) | null = null;
+  /** Resync windows and consistency points take turns on the wire. */
+  readonly wire = new Mutex();
+  private lagSinceMs: number | null = null;
+
+  constructor(rel: Relationship) {
+    this.rel = rel;
+  }
+
+  get mode(): Forwarding['kind'] {
+    return this.forwarding.kind;
+  }
+
+  get inSync(): boolean {
+    return this.forwarding.kind === 'required';
+  }
+
+  get lag(): { readonly writes: number; readonly bytes: number; readonly seconds: number } {
+    const bytes = this.unanswered.reduce((sum, u) => sum + u.record.length, 0);
+    const seconds = this.lagSinceMs === null ? 0 : (this.rel.deps.runtime.clock.nowMs() - this.lagSinceMs) / 1000;
+    return { writes: this.unanswered.length, bytes, seconds };
+  }
+
+  // --- write path --------------------------------------------------------------------------------------------------
+
+  beforeWrite(): void {
+    if (this.rel.record.opening === '') return;
+    // 3.1 rule 5: a new generation begins with the first write after an isolation or promotion, in the same group commit.
+    const next = this.rel.record.opening;
+    this.rel.set({ generation: openGeneration(this.rel.record.generation, next), opening: '' });
+    this.appendControl('generation', {
+      relationship: this.rel.id,
+      generation: this.rel.record.generation as unknown as JsonObject,
+    });
+    this.rel.deps.runtime.covered('mirror/generation-opened');
+  }
+
+  forward(record: ForwardedRecord): void {
+    if (this.forwarding.kind === 'marked') {
+      if (this.rel.record.image !== 'NotEstablished') this.rel.marks.markRange(record.offset, record.length);
+      return;
+    }
+    if (this.forwarding.kind === 'fracturing') {
+      this.rel.marks.markRange(record.offset, record.length);
+      return;
+    }
+    this.lagSinceMs ??= this.rel.deps.runtime.clock.nowMs();
+    this.unanswered.push({ record });
+    this.send(record);
+  }
+
+  private send(record: ForwardedRecord): void {
+    if (!this.rel.deps.peer.connected) return;
+    this.rel.deps.stream.append({
+      kind: record.kind,
+      relationshipId: this.rel.id,
+      sequence: record.sequence,
+      epoch: record.epoch,
+      offset: record.offset,
+      length: record.length,
+      payload: record.payload,
+    });
+  }
+
+  holds(sequence: number): boolean {
+    const f = this.forwarding;
+    if (f.kind === 'marked' || f.kind === 'joined') return true;
+    return (
+      sequence <= f.requiredAfter || sequence <= this.held || this.rel.deps.runtime.planted('acknowledge-before-keeper')
+    );
+  }
+
+  /** The destination holds this record durably. */
+  confirmed(sequence: number): void {
+    this.held = Math.max(this.held, sequence);
+    let count = 0;
+    for (const u of this.unanswered) {
+      if (u.record.sequence > sequence) break;
+      count++;
+    }
+    this.unanswered.splice(0, count);
+    this.lagSinceMs = this.unanswered.length === 0 ? null : this.rel.deps.runtime.clock.nowMs();
+  }
+
+  /** Called every so often: a destination that confirms nothing for too long is left behind. */
+  watch(): void {
+    if (this.lagSinceMs === null || this.rel.deps.runtime.clock.nowMs() - this.lagSinceMs < this.rel.deps.settings.mirrorTimeoutMs) return;
+    if (this.forwarding.kind !== 'joined' && this.forwarding.kind !== 'required') return;
+    if (!this.rel.deps.peer.connected) return;
+    this.rel.deps.runtime.covered('mirror/confirmation-timeout');
+    if (this.rel.record.policy === 'strict' && this.inSync) this.rel.deps.peer.reset('no confirmation in time');
+    else void this.fracture('timeout', 'the destination confirmed nothing in time');
+  }
+
+  private appendControl(kind: LogRecord['kind'], payload: JsonObject): number | null {
+    return this.rel.deps.log.append(
+      makeRecord({ kind, volumeId: this.rel.deps.volume.id, payload: jsonPayload(payload) }),
+    );
+  }
+
+  // --- joining, fracturing -----------------------------------------------------------------------------------------
+
+  /** From this step on every write is forwarded. `held` is what the destination holds; `required`: acks wait at once. */
+  joined(held: number, required: boolean): void {
+    this.membership++;
+    this.held = held;
+    this.referencesAfter = this.rel.deps.log.lastSequence;
+    this.forwarding = required ? { kind: 'required', requiredAfter: 0 } : { kind: 'joined' };
+    this.transitionArmed = false;
+    this.strictTimer?.cancel();
+    this.strictTimer = null;
+    this.rel.deps.stream.append({
+      kind: 'join',
+      relationshipId: this.rel.id,
+      sequence: 0,
+      epoch: 0,
+      offset: 0,
+      length: 0,
+      payload: null,
+    });
+    this.unanswered = this.unanswered.filter((u) => u.record.sequence > held);
+    for (const u of this.unanswered) this.send(u.record);
+  }
+
+  /** Records of this volume found in the log at start (replication.md 3.12, 3). */
+  recoveredRecord(record: LogRecord): void {
+    this.recovered.push({ sequence: record.sequence, offset: record.offset, length: record.length });
+  }
+
+  get lastRecovered(): number {
+    return this.recovered.at(-1)?.sequence ?? 0;
+  }
+
+  /** The destination proved that it holds everything through `held`: the rest of what was recovered becomes marks. */
+  async settleRecovered(held: number): Promise<void> {
+    for (const r of this.recovered) if (r.sequence > held) this.rel.marks.markRange(r.offset, r.length);
+    this.recovered = [];
+    await this.rel.marks.flush();
+  }
+
+  /** This side gives up its role in a planned swap: nothing is owed, nothing is forwarded any more. */
+  left(): void {
+    this.membership++;
+    this.forwarding = { kind: 'marked' };
+    this.unanswered = [];
+    this.lagSinceMs = null;
+    this.strictTimer?.cancel();
+    this.strictTimer = null;
+  }
+
+  /**
+   * A primary that may serve although it has not heard of its peer since it started (primary bias): as a fracture, with
+   * its record durable before the first write.
+   */
+  async isolate(cause: FractureCause, reason: string): Promise<void> {
+    if (this.forwarding.kind !== 'marked') return;
+    this.forwarding = { kind: 'joined' };
+    await this.fracture(cause, reason);
+  }
+
+  connectionLost(reason: string): void {
+    if (this.forwarding.kind === 'marked' || this.forwarding.kind === 'fracturing') return;
+    if (this.rel.record.policy === 'strict' && this.forwarding.kind === 'required') return this.holdStrictly(reason);
+    void this.fracture('link', reason);
+  }
+
+  /** `strict`: nothing is acknowledged until the mirror is back; after `strictTimeoutMs` requests fail. */
+  private holdStrictly(reason: string): void {
+    const { volume, runtime, settings } = this.rel.deps;
+    this.membership++;
+    runtime.covered('mirror/strict-held');
+    this.rel.report('mirror/strict-waiting', 'critical', `writes wait for the mirror (${reason}); policy strict`);
+    if (volume.gate.kind === 'open')
+      volume.setGate({ kind: 'held', reason: 'the mirror does not answer; policy strict' });
+    const expire = (): void => {
+      volume.failWaiting('volume/mirror-timeout', 'the mirror did not answer in time; policy strict');
+      volume.failPending('volume/mirror-timeout', 'the mirror did not answer in time; policy strict');
+      this.strictTimer = runtime.clock.after(settings.strictTimeoutMs, expire);
+    };
+    this.strictTimer?.cancel();
+    this.strictTimer = runtime.clock.after(settings.strictTimeoutMs, expire);
+  }
+
+  /**
+   * The relationship leaves the stream (3.12, 1 and 2): the fracture record is durable before the first acknowledgement
+   * that lacks the destination; what the destination did not report is marked. Resolves when acknowledgements flow again.
+   */
+  async fracture(cause: FractureCause, reason: string): Promise<void> {
+    const before = this.forwarding;
+    if (before.kind === 'marked' || before.kind === 'fracturing') return;
+    const { runtime, volume, log } = this.rel.deps;
+    this.membership++;
+    this.forwarding = {
+      kind: 'fracturing',
+      requiredAfter: before.kind === 'required' ? before.requiredAfter : Number.MAX_SAFE_INTEGER,
+    };
+    this.strictTimer?.cancel();
+    this.strictTimer = null;
+    for (const u of this.unanswered) this.rel.marks.markRange(u.record.offset, u.record.length);
+    this.unanswered = [];
+    this.lagSinceMs = null;
+    const wasSyncing = this.rel.record.image === 'Synchronizing';
+    this.rel.set({
+      image: wasSyncing ? 'OutOfSync' : cause === 'admin' ? 'Consistent' : 'Outdated',
+      fracture: { cause, atWallMs: runtime.clock.wallMs(), sequence: this.held },
+      opening: this.rel.record.opening === '' ? runtime.random.id() : this.rel.record.opening,
+    });
+    this.rel.deps.peer.notify('fractured', { relationship: this.rel.id, cause });
+    runtime.covered(`mirror/fractured-${cause}`);
+    this.rel.report('mirror/fractured', 'error', `fractured (${cause}): ${reason}`);
+    if (runtime.planted('acknowledge-before-fracture-durable')) this.forwarding = { kind: 'marked' };
+    const payload = {
+      relationship: this.rel.id,
+      cause,
+      sequence: this.held,
+      opening: this.rel.record.opening,
+      atWallMs: runtime.clock.wallMs(),
+      image: this.rel.record.image,
+    };
+    let sequence = this.appendControl('fracture', payload);
+    while (sequence === null) {
+      await this.rel.deps.consistencyPoint('back-to-back').catch(() => undefined);
+      sequence = this.appendControl('fracture', payload);
+    }
+    await log.whenDurable(sequence);
+    this.forwarding = { kind: 'marked' };
+    if (volume.gate.kind === 'held' && this.rel.record.role === 'primary') volume.setGate({ kind: 'open' });
+    volume.advance();
+    this.rel.deps.announce();
+  }
+
+  // --- consistency points ------------------------------------------------------------------------------------------
+
+  attributes(): JsonObject {
+    return this.rel.attributes();
+  }
+
+  get attributesChanged(): boolean {
+    return this.rel.attributesChanged;
+  }
+
+  seal(dirty: boolean): CpMirrorSession | null {
+    if (this.rel.record.role !== 'primary') return null;
+    if (this.forwarding.kind !== 'joined' && this.forwarding.kind !== 'required')
+      return new MarkingSession(this.rel, () => this.flushOwed());
+    const transition = this.transitionArmed;
+    if (!dirty && !transition && (this.resyncRoot === null || this.resyncRoot.cp !== null)) return null;
+    if (transition) {
+      this.transitionArmed = false;
+      // From this seal on, acknowledgements wait for the destination (3.13, 5).
+      this.forwarding = { kind: 'required', requiredAfter: this.rel.deps.log.lastSequence };
+    }
+    this.rel.deps.stream.append({
+      kind: 'seal',
+      relationshipId: '',
+      sequence: 0,
+      epoch: 0,
+      offset: 0,
+      length: 0,
+      payload: null,
+    });
+    return new JoinedSession(this.rel, this, this.membership, transition, this.referencesAfter);
+  }
+
+  isMember(membership: number): boolean {
+    return this.membership === membership && this.forwarding.kind !== 'marked' && this.forwarding.kind !== 'fracturing';
+  }
+
+  /** Owed bits are durable before the half that holds their records is freed (3.12, 2). */
+  async flushOwed(): Promise<void> {
+    for (const r of this.recovered) this.rel.marks.markRange(r.offset, r.length);
+    if (this.forwarding.kind === 'required')
+      for (const u of this.unanswered) this.rel.marks.markRange(u.record.offset, u.record.length);
+    await this.rel.marks.flush();
+  }
+
+  committed(cp: number, ownCp: number, applied: number, transition: boolean): void {
+    this.referencesAfter = Math.max(this.referencesAfter, applied);
+    if (this.rel.record.image === 'Synchronized' || transition)
+      this.rel.set({ base: { sourceCp: cp, destinationCp: ownCp } });
+  }
+
+  // --- resync ------------------------------------------------------------------------------------------------------
+
+  beginResync(rootName: string): void {
+    this.resyncRoot = { name: rootName, cp: null };
+    this.changedSince = new Map();
+  }
+
+  armTransition(): void {
+    this.transitionArmed = true;
+  }
+
+  endResync(): void {
+    this.resyncRoot = null;
+    this.changedSince = null;
+    this.transitionArmed = false;
+    this.onTransition = null;
+  }
+
+  /** Blocks of a consistency point after the resync root travel in its list; the resync must not send older ones. */
+  noteChanged(vbns: readonly number[]): void {
+    const changed = this.changedSince;
+    if (changed === null || this.resyncRoot?.cp === null) return;
+    for (const vbn of vbns) {
+      const region = Math.floor(vbn / 16);
+      changed.set(region, (changed.get(region) ?? 0) | (1 << (vbn % 16)));
+    }
+  }
+
+  changedLater(vbn: number): boolean {
+    if (this.rel.deps.runtime.planted('resync-block-overwrites-later-cp')) return false;
+    return ((this.changedSince?.get(Math.floor(vbn / 16)) ?? 0) & (1 << (vbn % 16))) !== 0;
+  }
+}
+
+/** The relationship is fractured: the consistency point only makes its bits durable before the half goes. */
+class MarkingSession implements CpMirrorSession {
+  readonly relationshipId: string;
+  private readonly flush: () => Promise<void>;
+
+  constructor(rel: Relationship, flush: () => Promise<void>) {
+    this.relationshipId = rel.id;
+    this.flush = flush;
+  }
+
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  commitAdditions(): Pick<CommitRequest, 'keep' | 'release'> {
+    return {};
+  }
+
+  async labelled(): Promise<CpMirrorOutcome> {
+    await this.flush();
+    return 'fractured';
+  }
+
+  counts(): { listed: number; byReference: number; withData: number } {
+    return { listed: 0, byReference: 0, withData: 0 };
+  }
+}
+
+/** The relationship is in the stream: its destination is brought to the same consistency point. */
+class JoinedSession implements CpMirrorSession {
+  readonly relationshipId: string;
+  private readonly rel: Relationship;
+  private readonly side: PrimarySide;
+  private readonly membership: number;
+  private readonly transition: boolean;
+  private readonly referencesAfter: number;
+  private readonly digest = new CpDigest();
+  private listed = 0;
+  private byReference = 0;
+  private withData = 0;
+  private cp = 0;
+  private applied = 0;
+  private prepared = false;
+  private keepsRoot: string | null = null;
+  private unlock: (() => void) | null = null;
+
+  constructor(rel: Relationship, side: PrimarySide, membership: number, transition: boolean, referencesAfter: number) {
+    this.relationshipId = rel.id;
+    this.rel = rel;
+    this.side = side;
+    this.membership = membership;
+    this.transition = transition;
+    this.referencesAfter = referencesAfter;
+    if (side.resyncRoot !== null && side.resyncRoot.cp === null) this.keepsRoot = side.resyncRoot.name;
+  }
+
+  counts(): { listed: number; byReference: number; withData: number } {
+    return { listed: this.listed, byReference: this.byReference, withData: this.withData };
+  }
+
+  private alive(): boolean {
+    return this.side.isMember(this.membership);
+  }
+
+  async prepare(image: FrozenImage, cp: number, applied: number): Promise<void> {
+    this.cp = cp;
+    this.applied = applied;
+    this.side.noteChanged(image.vbns);
+    this.unlock = await this.side.wire.lock();
+    if (!this.alive()) return;
+    await this.orFracture(async () => {
+      await this.sendList(image);
+      let { result } = await this.call('cp-prepare', { cp, applied, digest: this.digest.toString() });
+      const needed = result['needed'];
+      if (Array.isArray(needed)) {
+        this.rel.deps.runtime.covered('cp-sync/data-asked-for');
+        await this.sendBlocks(
+          needed.map(Number).map((vbn) => this.update(image, vbn, true)),
+          image.vbns.length,
+        );
+        ({ result } = await this.call('cp-prepare', { cp, applied, digest: this.digest.toString() }));
+      }
+      this.prepared = result['prepared'] === true;
+      if (!this.prepared) throw new PeerRefusedError('the destination could not prepare the consistency point', {});
+    });
+  }
+
+  private update(image: FrozenImage, vbn: number, data: boolean): BlockUpdate {
+    const block = image.get(vbn);
+    const content = block?.content ?? null;
+    const crc = content === null ? crcOfContent(null) : crcOfBlock(content);
+    const reference = block?.sequence ?? 0;
+    if (!data && reference > this.referencesAfter) return { vbn, crc, reference };
+    return { vbn, crc, reference: 0, content };
+  }
+
+  private async sendList(image: FrozenImage): Promise<void> {
+    let batch: BlockUpdate[] = [];
+    let dataBlocks = 0;
+    for (const vbn of image.vbns) {
+      const update = this.update(image, vbn, false);
+      this.digest.add(vbn, update.crc);
+      this.listed++;
+      if (update.content === undefined) this.byReference++;
+      else {
+        this.withData++;
+        dataBlocks++;
+      }
+      batch.push(update);
+      if (dataBlocks >= LIST_BATCH_BLOCKS || batch.length >= 1024) {
+        await this.sendBlocks(batch, image.vbns.length);
+        batch = [];
+        dataBlocks = 0;
+      }
+    }
+    if (batch.length > 0) await this.sendBlocks(batch, image.vbns.length);
+  }
+
+  private async sendBlocks(updates: readonly BlockUpdate[], blocks: number): Promise<void> {
+    while (this.rel.deps.peer.bufferedBytes > MAXIMUM_BUFFERED_BYTES && this.alive())
+      await this.rel.deps.runtime.clock.sleep(1);
+    if (!this.alive()) throw new PeerLostError(this.rel.record.peerServerId, 'left the stream');
+    this.rel.deps.peer.notify(
+      'cp-blocks',
+      { relationship: this.rel.id, cp: this.cp, blocks },
+      encodeBlockList(updates),
+    );
+  }
+
+  private call(method: string, parameters: JsonObject): Promise<{ readonly result: JsonObject }> {
+    return withTimeout(this.rel, this.rel.deps.peer.call(method, { relationship: this.rel.id, ...parameters }));
+  }
+
+  /** Trouble of any kind fractures the relationship (or, in `strict`, lets the consistency point go on without it). */
+  private async orFracture(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (
+        !(error instanceof PeerLostError) &&
+        !(error instanceof PeerRefusedError) &&
+        !(error instanceof MirrorTimeoutError)
+      )
+        throw error;
+      this.prepared = false;
+      if (!this.alive()) return;
+      const cause: FractureCause =
+        error instanceof MirrorTimeoutError
+          ? 'timeout'
+          : error instanceof PeerRefusedError && error.data['cause'] === 'disk'
+            ? 'disk'
+            : 'peer';
+      if (this.rel.record.policy === 'strict' && this.side.inSync && cause !== 'disk') return this.rel.deps.peer.reset(error.message);
+      await this.side.fracture(cause, error.message);
+    }
+  }
+
+  commitAdditions(): Pick<CommitRequest, 'keep' | 'release'> {
+    if (this.keepsRoot === null || !this.alive()) return {};
+    return { keep: [{ volumeId: this.rel.deps.volume.id, name: this.keepsRoot, purpose: 'resync', which: 'after' }] };
+  }
+
+  async labelled(): Promise<CpMirrorOutcome> {
+    try {
+      if (this.keepsRoot !== null && this.side.resyncRoot?.name === this.keepsRoot) this.side.resyncRoot.cp = this.cp;
+      if (this.prepared && this.alive()) {
+        let committed = false;
+        await this.orFracture(async () => {
+          const generation = this.rel.record.generation as unknown as JsonObject;
+          const { result } = await this.call('cp-commit', {
+            cp: this.cp,
+            applied: this.applied,
+            digest: this.digest.toString(),
+            transition: this.transition,
+            generation,
+          });
+          committed = true;
+          this.side.committed(this.cp, Number(result['ownCp']), this.applied, this.transition);
+        });
+        if (committed) {
+          if (this.transition) this.side.onTransition?.('committed');
+          return 'committed';
+        }
+      }
+      await this.side.flushOwed();
+      if (this.transition) this.side.onTransition?.('fractured');
+      return 'fractured';
+    } finally {
+      this.unlock?.();
+      this.unlock = null;
+    }
+  }
+}
+
+export class MirrorTimeoutError extends Error {
+  constructor() {
+    super('the destination made no progress in time');
+    this.name = 'MirrorTimeoutError';
+  }
+}
+
+/** Bounds a wait for the destination by the relationship's `mirrorTimeoutMs`. */
+export function withTimeout<T>(rel: Relationship, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = rel.deps.runtime.clock.after(rel.deps.settings.mirrorTimeoutMs, () => {
+      reject(new MirrorTimeoutError());
+    });
+    promise.then(
+      (value) => {
+        timer.cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  });
+}
+
+export { REGION_BYTES };

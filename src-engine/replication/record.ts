@@ -1,0 +1,108 @@
+import type { JsonObject, JsonValue } from '../pool/index.ts';
+import type { ImageState } from './state/index.ts';
+
+/** Ids of a copy's generation: the present one, the one since which marks are kept, and the earlier ones, newest first. */
+export interface Generation {
+  readonly current: string;
+  readonly bitmap: string;
+  readonly history: readonly string[];
+}
+
+export type FractureCause = 'admin' | 'link' | 'peer' | 'disk' | 'timeout' | 'restart' | 'promotion';
+
+/**
+ * Where an image stands in its source's history: it holds everything through `sequence` of the source's log, as of
+ * source CP `cp`, in CP `ownCp` of its own pool (layout.md, "Volume record").
+ */
+export interface MirrorPosition {
+  readonly logId: string;
+  readonly sequence: number;
+  readonly cp: number;
+  readonly ownCp: number;
+  readonly digest: string;
+}
+
+/** What one side of a relationship remembers, durably, in its volume's record. Home roles never change; roles do. */
+export interface RelationshipRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly policy: 'availability' | 'strict';
+  readonly recovery: 'automatic' | 'manual';
+  readonly home: 'source' | 'destination';
+  readonly peerServerId: string;
+  readonly peerVolumeId: string;
+  readonly createdWallMs: number;
+  readonly role: 'primary' | 'secondary';
+  readonly roleEpoch: number;
+  /** State of the secondary's image as this side knows it; the secondary's own word counts. */
+  readonly image: ImageState;
+  readonly fracture: { readonly cause: FractureCause; readonly atWallMs: number; readonly sequence: number } | null;
+  readonly lock: 'forward' | 'reverse' | null;
+  readonly generation: Generation;
+  /** The generation that the first write will open; '' when none waits. */
+  readonly opening: string;
+  /** Set by a forced promotion until a reverse resync has finished: no resync starts on its own. */
+  readonly forced: boolean;
+  /** A returned old primary: its hosts are refused until it is resynchronized or told otherwise. */
+  readonly fenced: boolean;
+  readonly position: MirrorPosition | null;
+  /** CP numbers (source pool's, destination pool's) at which both contents were last equal. */
+  readonly base: { readonly sourceCp: number; readonly destinationCp: number } | null;
+  readonly safety: { readonly name: string; readonly atWallMs: number } | null;
+  readonly resync: {
+    readonly kind: 'full' | 'update' | 'reverse' | 'overwrite-primary';
+    readonly startedWallMs: number;
+    readonly paused: boolean;
+  } | null;
+  readonly lastContactWallMs: number | null;
+}
+
+export function newRelationshipRecord(
+  spec: Pick<RelationshipRecord, 'id' | 'name' | 'policy' | 'recovery' | 'home' | 'peerServerId' | 'peerVolumeId'>,
+  nowWallMs: number,
+): RelationshipRecord {
+  return {
+    ...spec,
+    createdWallMs: nowWallMs,
+    role: spec.home === 'source' ? 'primary' : 'secondary',
+    roleEpoch: 1,
+    image: 'NotEstablished',
+    fracture: null,
+    lock: null,
+    generation: { current: '', bitmap: '', history: [] },
+    opening: '',
+    forced: false,
+    fenced: false,
+    position: null,
+    base: null,
+    safety: null,
+    resync: null,
+    lastContactWallMs: null,
+  };
+}
+
+export function recordToJson(record: RelationshipRecord): JsonObject {
+  return record as unknown as JsonObject;
+}
+
+/** The record inside a volume's attributes, null when there is none. The pool vouches for the bytes (CRC, version). */
+export function recordFromJson(value: JsonValue | undefined): RelationshipRecord | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  return value as unknown as RelationshipRecord;
+}
+
+/** The next generation is opened: the present one becomes the bitmap's id and goes into the history. */
+export function openGeneration(generation: Generation, next: string): Generation {
+  const history =
+    generation.current === '' ? generation.history : [generation.current, ...generation.history].slice(0, 16);
+  return { current: next, bitmap: generation.bitmap === '' ? generation.current : generation.bitmap, history };
+}
+
+/** The target of a finished sync takes over the source's ids; nobody keeps marks any more. */
+export function adoptGeneration(source: Generation): Generation {
+  return { current: source.current, bitmap: '', history: source.history };
+}
+
+export function directionOf(record: Pick<RelationshipRecord, 'home' | 'role'>): 'forward' | 'reversed' {
+  return (record.home === 'source') === (record.role === 'primary') ? 'forward' : 'reversed';
+}

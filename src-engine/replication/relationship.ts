@@ -1,0 +1,199 @@
+import type { Runtime } from '../runtime/index.ts';
+import type { CommitRequest, JsonObject, Pool } from '../pool/index.ts';
+import type { Log } from '../nvlog/index.ts';
+import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
+import type { FractureLog } from './fracture-log.ts';
+import type { Peer } from './peer.ts';
+import { PrimarySide } from './primary.ts';
+import { adoptGeneration, recordFromJson, recordToJson, type Generation, type RelationshipRecord } from './record.ts';
+import { SecondarySide } from './secondary.ts';
+import type { OutgoingStream } from './stream.ts';
+
+export type Severity = 'emergency' | 'alert' | 'critical' | 'error' | 'warning' | 'notice' | 'info' | 'debug';
+
+export interface ReplicationSettings {
+  readonly mirrorTimeoutMs: number;
+  readonly strictTimeoutMs: number;
+  readonly peerWaitMs: number;
+  readonly resyncWindowRegions: number;
+  readonly resyncBytesPerSecond: number;
+}
+
+/** What a relationship needs of its server. */
+export interface RelationshipDependencies {
+  readonly runtime: Runtime;
+  readonly serverId: string;
+  /** The server's own log, and the id that tells it from every other log. */
+  readonly log: Log;
+  readonly logId: string;
+  readonly pool: Pool;
+  readonly volume: LoggedVolume;
+  readonly peer: Peer;
+  readonly stream: OutgoingStream;
+  readonly settings: ReplicationSettings;
+  readonly consistencyPoint: (trigger: CpTrigger) => Promise<CpSummary>;
+  /** An image advanced: the mirror log may be trimmed. */
+  readonly positionMoved: () => void;
+  /** Roles or states changed: the peer is to be told and the handshake looked at again. */
+  readonly announce: () => void;
+  readonly nameOf: (id: string) => string;
+  readonly report: (kind: string, severity: Severity, subject: string, message: string, details?: JsonObject) => void;
+}
+
+/**
+ * One relationship as one of its two servers holds it: the durable record, the marks, and the two parts it can play.
+ * Everything that changes the image or the record runs through `serial`, one after the other.
+ */
+export class Relationship {
+  readonly deps: RelationshipDependencies;
+  record: RelationshipRecord;
+  /** What this side wrote that the other may miss. */
+  readonly marks: FractureLog;
+  /** Regions of entries that this side applied on its own, beyond the last consistency point both committed. */
+  readonly kept: FractureLog;
+  readonly primary: PrimarySide;
+  readonly secondary: SecondarySide;
+  private tail: Promise<unknown> = Promise.resolve();
+  private changed = false;
+
+  constructor(deps: RelationshipDependencies, record: RelationshipRecord, marks: FractureLog, kept: FractureLog) {
+    this.deps = deps;
+    this.record = record;
+    this.marks = marks;
+    this.kept = kept;
+    this.primary = new PrimarySide(this);
+    this.secondary = new SecondarySide(this);
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  /** Runs `work` after everything that was asked before it. */
+  serial<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.tail.then(work);
+    this.tail = run.catch(() => undefined);
+    return run;
+  }
+
+  // --- the durable record ------------------------------------------------------------------------------------------
+
+  attributes(): JsonObject {
+    this.changed = false;
+    return { relationship: recordToJson(this.record) };
+  }
+
+  get attributesChanged(): boolean {
+    return this.changed;
+  }
+
+  /** Changes the record in memory only; a control record in the log or the next label makes it durable. */
+  set(patch: Partial<RelationshipRecord>): void {
+    this.record = { ...this.record, ...patch };
+    this.changed = true;
+  }
+
+  /** Changes the record and makes the change durable in a label. */
+  async change(patch: Partial<RelationshipRecord>): Promise<void> {
+    this.set(patch);
+    await this.commit({}, (record) => record);
+  }
+
+  /** A label of the volume's pool with the record as `update` makes it, together with what else the request says. */
+  async commit(
+    request: Omit<CommitRequest, 'attributes'>,
+    update: (record: RelationshipRecord) => RelationshipRecord,
+    own: JsonObject = {},
+  ): Promise<number> {
+    const { pool, volume } = this.deps;
+    const { label } = await pool.commit({
+      ...request,
+      attributes: [
+        {
+          volumeId: volume.id,
+          update: (volumeRecord) => {
+            this.record = update(this.record);
+            this.changed = false;
+            return { ...volumeRecord.attributes, ...own, relationship: recordToJson(this.record) };
+          },
+        },
+      ],
+    });
+    return label;
+  }
+
+  static recordOf(attributes: JsonObject): RelationshipRecord | null {
+    return recordFromJson(attributes['relationship']);
+  }
+
+  // --- marks -------------------------------------------------------------------------------------------------------
+
+  async clearKept(): Promise<void> {
+    if (this.kept.regions.count === 0) return;
+    this.kept.clearAll();
+    await this.kept.flush();
+  }
+
+  async clearAllMarks(): Promise<void> {
+    this.marks.clearAll();
+    await this.marks.flush();
+    await this.clearKept();
+  }
+
+  /** Marks of this side as a resync's target: own writes and entries kept beyond the source's end. */
+  targetMarks(): Uint8Array {
+    const union = this.marks.regions.clone();
+    if (!this.deps.runtime.planted('keep-entries-beyond-cut')) union.unite(this.kept.regions);
+    return union.toBytes();
+  }
+
+  get markedRegions(): number {
+    return this.marks.regions.count;
+  }
+
+  // --- common transitions ------------------------------------------------------------------------------------------
+
+  /** The record of a target whose sync has just finished: equal to the source, ids adopted, locks cleared. */
+  synchronizedRecord(record: RelationshipRecord, generation: unknown): RelationshipRecord {
+    return {
+      ...record,
+      image: 'Synchronized',
+      lock: null,
+      fracture: null,
+      fenced: false,
+      forced: false,
+      opening: '',
+      resync: null,
+      generation: adoptGeneration(generation as Generation),
+      lastContactWallMs: this.deps.runtime.clock.wallMs(),
+    };
+  }
+
+  report(kind: string, severity: Severity, message: string, details?: JsonObject): void {
+    this.deps.report(kind, severity, this.id, `${this.record.name}: ${message}`, details);
+  }
+
+  /** This side cannot take more entries: the source is told to fracture. */
+  refuseStream(cause: string): void {
+    this.deps.peer.notify('stream-refused', { relationship: this.id, cause });
+  }
+
+  /** The connection to the peer ended. */
+  connectionLost(reason: string): void {
+    this.set({ lastContactWallMs: this.deps.runtime.clock.wallMs() });
+    if (this.record.role === 'primary') this.primary.connectionLost(reason);
+    else
+      void this.serial(() => this.secondary.leave()).catch((error: unknown) => {
+        this.failed('leaving the stream', error);
+      });
+  }
+
+  failed(what: string, error: unknown): void {
+    this.deps.runtime.log.write('error', `${what} failed`, { relationship: this.id, error: String(error) });
+    this.report(
+      'mirror/internal-error',
+      'error',
+      `${what} failed: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}

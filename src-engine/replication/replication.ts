@@ -1,0 +1,386 @@
+import type { Runtime, Session, StorageFile } from '../runtime/index.ts';
+import { Log, type LogRecord } from '../nvlog/index.ts';
+import type { CommitRequest, JsonObject, Pool } from '../pool/index.ts';
+import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
+import { FractureLog } from './fracture-log.ts';
+import { Keeper } from './keeper.ts';
+import { Peer, PeerRefusedError, type Answer } from './peer.ts';
+import { newRelationshipRecord, openGeneration, type Generation, type RelationshipRecord } from './record.ts';
+import { regionsOf } from './region-set.ts';
+import { Relationship, type RelationshipDependencies, type ReplicationSettings, type Severity } from './relationship.ts';
+import { Roles } from './roles.ts';
+import { OutgoingStream, type StreamEntry } from './stream.ts';
+import { viewFromJson, viewOf, viewToJson } from './views.ts';
+
+/** What replication needs of its server. */
+export interface ReplicationDependencies {
+  readonly runtime: Runtime;
+  readonly serverId: string;
+  readonly log: Log;
+  readonly settings: ReplicationSettings & { readonly heartbeatMs: number; readonly logHalfBytes: number };
+  readonly consistencyPoint: (trigger: CpTrigger) => Promise<CpSummary>;
+  readonly volume: (id: string) => LoggedVolume | undefined;
+  readonly poolOf: (volumeId: string) => Pool;
+  /** A file on the array of the volume's pool, behind the pool's fence. */
+  readonly sharedFile: (volumeId: string | null, name: string, size: number, create: boolean) => Promise<StorageFile>;
+  readonly sharedFileExists: (volumeId: string | null, name: string) => Promise<boolean>;
+  readonly nameOf: (id: string) => string;
+  readonly report: (kind: string, severity: Severity, subject: string, message: string, details?: JsonObject) => void;
+  /** Roles changed: the gates of the volume are looked at again. */
+  readonly gateChanged: (volumeId: string) => void;
+}
+
+interface PeerParts {
+  readonly peer: Peer;
+  readonly stream: OutgoingStream;
+  keeper: Promise<Keeper> | null;
+  openKeeper: Keeper | null;
+}
+
+const MIRROR_LOG_RESERVE_BYTES = 256 * 1024;
+
+/** The relationships of one server: their peers, streams, mirror logs, handshakes and actions. */
+export class Replication {
+  readonly deps: ReplicationDependencies;
+  private readonly peers = new Map<string, PeerParts>();
+  private readonly relationships = new Map<string, Relationship>();
+  readonly roles: Roles;
+  private stopped = false;
+
+  constructor(deps: ReplicationDependencies) {
+    this.deps = deps;
+    this.roles = new Roles(this);
+  }
+
+  get(id: string): Relationship | undefined {
+    return this.relationships.get(id);
+  }
+
+  all(): readonly Relationship[] {
+    return [...this.relationships.values()];
+  }
+
+  peerStates(): readonly { readonly serverId: string; readonly connected: boolean; readonly lastHeardMs: number | null }[] {
+    return [...this.peers].map(([serverId, parts]) => ({ serverId, connected: parts.peer.connected, lastHeardMs: parts.peer.heardMs }));
+  }
+
+  isConnected(serverId: string): boolean {
+    return this.peers.get(serverId)?.peer.connected === true;
+  }
+
+  // --- construction ------------------------------------------------------------------------------------------------
+
+  /** Opens the relationship that a volume's record names. Damaged marks become all marks; a missing file too, and said. */
+  async adopt(volume: LoggedVolume, record: RelationshipRecord): Promise<Relationship> {
+    const marks = await this.openMarks(volume, `marks-${record.id}`);
+    const kept = await this.openMarks(volume, `kept-${record.id}`);
+    const rel = this.build(volume, record, marks.log, kept.log);
+    if (marks.damaged || kept.damaged) {
+      marks.log.markAll();
+      rel.set({ image: rel.record.image === 'NotEstablished' ? 'NotEstablished' : 'OutOfSync' });
+      rel.report('mirror/bitmap-failed', 'alert', 'its fracture log was damaged in both copies; every region counts as changed');
+    }
+    return rel;
+  }
+
+  private async openMarks(volume: LoggedVolume, name: string): Promise<{ readonly log: FractureLog; readonly damaged: boolean }> {
+    const regions = regionsOf(volume.sizeBytes);
+    const deps = {
+      runtime: this.deps.runtime,
+      open: (file: string, sizeBytes: number, create: boolean) => this.deps.sharedFile(volume.id, file, sizeBytes, create),
+    };
+    const opened = await FractureLog.open(deps, name, { regions, create: false });
+    if (opened.kind === 'open') return { log: opened.log, damaged: opened.damaged === 'both' };
+    this.deps.runtime.covered('fracture-log/recreated');
+    this.deps.report('mirror/bitmap-unreadable', 'alert', volume.id, opened.message);
+    const again = await FractureLog.open(deps, name, { regions, create: true, initial: 'marked' });
+    if (again.kind !== 'open') throw new Error(again.message);
+    return { log: again.log, damaged: true };
+  }
+
+  private build(volume: LoggedVolume, record: RelationshipRecord, marks: FractureLog, kept: FractureLog): Relationship {
+    const parts = this.peerParts(record.peerServerId);
+    const deps: RelationshipDependencies = {
+      runtime: this.deps.runtime,
+      serverId: this.deps.serverId,
+      log: this.deps.log,
+      logId: this.deps.log.logId,
+      pool: this.deps.poolOf(volume.id),
+      volume,
+      peer: parts.peer,
+      stream: parts.stream,
+      settings: this.deps.settings,
+      consistencyPoint: this.deps.consistencyPoint,
+      positionMoved: () => { parts.openKeeper?.trim(); },
+      announce: () => { this.announce(record.id); },
+      nameOf: this.deps.nameOf,
+      report: this.deps.report,
+    };
+    const rel = new Relationship(deps, record, marks, kept);
+    this.relationships.set(record.id, rel);
+    volume.mirror = rel.primary;
+    return rel;
+  }
+
+  /** Makes this side of a new relationship: record, marks (all set: nothing was ever copied), durable before it returns. */
+  async create(volume: LoggedVolume, spec: Parameters<typeof newRelationshipRecord>[0]): Promise<Relationship> {
+    const regions = regionsOf(volume.sizeBytes);
+    const open = (file: string, sizeBytes: number, create: boolean): Promise<StorageFile> => this.deps.sharedFile(volume.id, file, sizeBytes, create);
+    const marks = await FractureLog.open({ runtime: this.deps.runtime, open }, `marks-${spec.id}`, { regions, create: true, initial: 'marked' });
+    const kept = await FractureLog.open({ runtime: this.deps.runtime, open }, `kept-${spec.id}`, { regions, create: true, initial: 'clear' });
+    if (marks.kind !== 'open') throw new Error(marks.message);
+    if (kept.kind !== 'open') throw new Error(kept.message);
+    const record = newRelationshipRecord(spec, this.deps.runtime.clock.wallMs());
+    const rel = this.build(volume, record, marks.log, kept.log);
+    const generation: Generation = record.role === 'primary' ? openGeneration(record.generation, this.deps.runtime.random.id()) : record.generation;
+    await rel.change({ generation });
+    return rel;
+  }
+
+  async remove(rel: Relationship): Promise<void> {
+    this.relationships.delete(rel.id);
+    rel.deps.volume.mirror = null;
+    const record = rel.deps.volume.record;
+    const rest: Record<string, JsonObject[string]> = { ...record.attributes };
+    delete rest['relationship'];
+    const release: CommitRequest['release'] = record.keptRoots.filter((root) => root.purpose === 'safety' || root.purpose === 'resync').map((root) => ({ volumeId: record.id, name: root.name }));
+    await rel.deps.pool.commit({ release, attributes: [{ volumeId: record.id, update: () => rest }] });
+    await rel.marks.close();
+    await rel.kept.close();
+    this.deps.gateChanged(record.id);
+  }
+
+  // --- peers -------------------------------------------------------------------------------------------------------
+
+  private peerParts(serverId: string): PeerParts {
+    const known = this.peers.get(serverId);
+    if (known !== undefined) return known;
+    const { runtime } = this.deps;
+    const peer = new Peer(this.deps.serverId, serverId, runtime, {
+      hello: () => this.hello(serverId),
+      connected: (hello) => { this.connected(serverId, hello); },
+      lost: (reason) => { this.lost(serverId, reason); },
+      call: (method, parameters, body) => this.call(serverId, method, parameters, body),
+      notify: (method, parameters, body) => { this.notified(serverId, method, parameters, body); },
+    }, this.deps.settings.heartbeatMs * 6);
+    const stream = new OutgoingStream(
+      runtime, peer,
+      (relationshipId, sequence) => { this.relationships.get(relationshipId)?.primary.confirmed(sequence); },
+      (ids) => { for (const id of ids) this.relationships.get(id)?.deps.volume.advance(); },
+    );
+    const parts: PeerParts = { peer, stream, keeper: null, openKeeper: null };
+    this.peers.set(serverId, parts);
+    if (this.started) peer.start();
+    return parts;
+  }
+
+  private started = false;
+
+  /** Makes the peer known although no relationship with it exists yet. */
+  connect(serverId: string): Peer {
+    return this.peerParts(serverId).peer;
+  }
+
+  start(): void {
+    this.started = true;
+    const listening = this.deps.runtime.network.listen((session: Session) => { this.peerParts(session.peer).peer.accept(session); });
+    this.closeListener = () => { listening.close(); };
+    for (const parts of this.peers.values()) parts.peer.start();
+    this.watch();
+  }
+
+  private closeListener: () => void = () => undefined;
+
+  private watch(): void {
+    this.deps.runtime.clock.after(this.deps.settings.heartbeatMs, () => {
+      if (this.stopped) return;
+      for (const rel of this.relationships.values()) if (rel.record.role === 'primary') rel.primary.watch();
+      this.watch();
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.closeListener();
+    for (const parts of this.peers.values()) parts.peer.stop();
+  }
+
+  private with(serverId: string): readonly Relationship[] {
+    return this.all().filter((rel) => rel.record.peerServerId === serverId);
+  }
+
+  private hello(serverId: string): JsonObject {
+    return { server: this.deps.serverId, logId: this.deps.log.logId, relationships: this.with(serverId).map((rel) => viewToJson(viewOf(rel))) };
+  }
+
+  private connected(serverId: string, hello: JsonObject): void {
+    this.peers.get(serverId)?.stream.reset();
+    this.deps.runtime.covered('peer/connected');
+    this.deps.report('peer/connected', 'info', serverId, `connected to ${this.deps.nameOf(serverId)}`);
+    const views = hello['relationships'];
+    if (Array.isArray(views)) for (const view of views) this.viewed(view);
+  }
+
+  private lost(serverId: string, reason: string): void {
+    this.deps.report('peer/lost', 'warning', serverId, `lost ${this.deps.nameOf(serverId)}: ${reason}`);
+    for (const rel of this.with(serverId)) {
+      this.roles.forget(rel.id);
+      rel.connectionLost(reason);
+    }
+  }
+
+  /** Tells the peer how this side stands now; it looks at the handshake again. */
+  announce(relationshipId: string): void {
+    const rel = this.relationships.get(relationshipId);
+    if (rel === undefined) return;
+    rel.deps.peer.notify('view', { view: viewToJson(viewOf(rel)) });
+    this.deps.gateChanged(rel.deps.volume.id);
+    this.roles.reconsider(rel);
+  }
+
+  private viewed(value: unknown): void {
+    const view = viewFromJson(value);
+    const rel = view === null ? undefined : this.relationships.get(view.id);
+    if (view !== null && rel !== undefined) this.roles.learned(rel, view);
+  }
+
+  // --- mirror logs -------------------------------------------------------------------------------------------------
+
+  keeperFor(serverId: string, anchorVolumeId: string): Promise<Keeper> {
+    const parts = this.peerParts(serverId);
+    parts.keeper ??= this.openKeeper(serverId, anchorVolumeId).then((keeper) => {
+      parts.openKeeper = keeper;
+      return keeper;
+    });
+    return parts.keeper;
+  }
+
+  private async openKeeper(serverId: string, anchorVolumeId: string): Promise<Keeper> {
+    const { runtime, settings } = this.deps;
+    const names = [`mirror-${serverId}-a.log`, `mirror-${serverId}-b.log`] as const;
+    const sizeBytes = settings.logHalfBytes + 2 * MIRROR_LOG_RESERVE_BYTES;
+    const open = async (name: string): Promise<StorageFile> => this.deps.sharedFile(anchorVolumeId, name, sizeBytes, true);
+    const options = { names, logId: `mirror ${serverId}`.slice(0, 32), halfBytes: sizeBytes, reserveBytes: MIRROR_LOG_RESERVE_BYTES };
+    const existed = await this.deps.sharedFileExists(anchorVolumeId, names[0]);
+    let log: Log;
+    let recovered: readonly LogRecord[] = [];
+    if (existed) {
+      const opened = await Log.open({ runtime, open }, options);
+      if (opened.kind === 'refused') {
+        this.deps.report('mirror-log/damaged', 'alert', serverId, opened.message);
+        log = await Log.create({ runtime, open }, options);
+      } else {
+        log = opened.log;
+        recovered = opened.recovered.records;
+        if (opened.lost !== null) this.deps.report('mirror-log/lost', 'alert', serverId, `entries ${String(opened.lost.fromSequence)}..${String(opened.lost.toSequence)} are unreadable`);
+      }
+    } else log = await Log.create({ runtime, open }, options);
+    await log.start();
+    for (const record of recovered) {
+      if (record.kind !== 'write' && record.kind !== 'trim' && record.kind !== 'zero') continue;
+      this.relationships.get(record.volumeId)?.secondary.recovered({
+        kind: record.kind, relationshipId: record.volumeId, sequence: record.sourceSequence, epoch: record.epoch,
+        offset: record.offset, length: record.length, payload: record.kind === 'write' ? record.payload : null,
+      });
+    }
+    return new Keeper(serverId, runtime, log, [], {
+      entry: (entry: StreamEntry) => {
+        if (entry.kind === 'write' || entry.kind === 'trim' || entry.kind === 'zero') this.relationships.get(entry.relationshipId)?.secondary.entry(entry);
+      },
+      confirm: (session, through) => { this.peers.get(serverId)?.peer.notify('entries-durable', { session, through }); },
+      neededAfter: (relationshipId) => {
+        const rel = this.relationships.get(relationshipId);
+        return rel === undefined || rel.record.role === 'primary' ? Number.POSITIVE_INFINITY : rel.secondary.neededAfter;
+      },
+      broken: (reason) => { this.peers.get(serverId)?.peer.reset(reason); },
+    });
+  }
+
+  /** At start: what the mirror logs hold goes into the images before anybody is answered. */
+  async drainRecovered(): Promise<void> {
+    for (const rel of this.relationships.values()) {
+      if (rel.record.position !== null || rel.record.role === 'secondary') await this.keeperFor(rel.record.peerServerId, rel.deps.volume.id);
+    }
+    for (const rel of this.relationships.values()) if (rel.record.role === 'secondary') await rel.serial(() => rel.secondary.leave());
+  }
+
+  // --- messages ----------------------------------------------------------------------------------------------------
+
+  private notified(serverId: string, method: string, parameters: JsonObject, body: Uint8Array): void {
+    switch (method) {
+      case 'entries': {
+        const keeper = this.peers.get(serverId)?.openKeeper;
+        if (keeper) keeper.receive(Number(parameters['session']), Number(parameters['first']), parameters['records'], body);
+        else this.peers.get(serverId)?.peer.reset('entries before a relationship joined');
+        return;
+      }
+      case 'entries-durable':
+        return this.peers.get(serverId)?.stream.durable(Number(parameters['session']), Number(parameters['through']));
+      case 'view':
+        return this.viewed(parameters['view']);
+      case 'cp-blocks':
+        return this.background(parameters, (rel) => rel.secondary.cpBlocks(parameters, body));
+      case 'fractured':
+        return this.background(parameters, (rel) => rel.secondary.leave());
+      case 'stream-refused': {
+        const rel = this.relationships.get(String(parameters['relationship']));
+        if (rel !== undefined) void rel.primary.fracture('disk', 'the destination has no room');
+        return;
+      }
+      default:
+        this.deps.runtime.log.write('warn', 'unknown notification', { method, serverId });
+    }
+  }
+
+  private background(parameters: JsonObject, work: (rel: Relationship) => Promise<void>): void {
+    const rel = this.relationships.get(String(parameters['relationship']));
+    if (rel === undefined) return;
+    rel.serial(() => work(rel)).catch((error: unknown) => {
+      if (error instanceof PeerRefusedError) rel.secondary.joined = false;
+      else rel.failed('an update from the source', error);
+    });
+  }
+
+  private async call(serverId: string, method: string, parameters: JsonObject, body: Uint8Array): Promise<Answer> {
+    if (method === 'create') return { result: await this.roles.createSecondary(serverId, parameters) };
+    const rel = this.relationships.get(String(parameters['relationship']));
+    if (rel?.record.peerServerId !== serverId) throw new PeerRefusedError('no such relationship', { cause: 'unknown-relationship' });
+    switch (method) {
+      case 'join':
+        await this.keeperFor(serverId, rel.deps.volume.id);
+        return { result: await rel.serial(() => rel.secondary.join(parameters)) };
+      case 'cp-prepare':
+        return { result: await rel.serial(() => rel.secondary.cpPrepare(parameters)) };
+      case 'cp-commit': {
+        const result = await rel.serial(() => rel.secondary.cpCommit(parameters));
+        this.deps.gateChanged(rel.deps.volume.id);
+        return { result };
+      }
+      case 'resync-begin':
+        return rel.serial(() => rel.secondary.resyncBegin(parameters));
+      case 'resync-compare':
+        return rel.serial(() => rel.secondary.resyncCompare(body));
+      case 'resync-blocks':
+        await rel.serial(() => rel.secondary.resyncBlocks(body));
+        return { result: {} };
+      case 'resync-flush':
+        await rel.serial(() => rel.secondary.commitResync());
+        return { result: {} };
+      case 'promote-planned':
+        return { result: await this.roles.promotePlanned(rel, parameters) };
+      case 'yield':
+        await this.roles.yieldTo(rel, Number(parameters['roleEpoch']));
+        return { result: {} };
+      case 'survive':
+        await this.roles.survive(rel, Number(parameters['roleEpoch']));
+        return { result: {} };
+      case 'read-kept':
+        return rel.serial(() => this.roles.readKept(rel));
+      case 'delete':
+        await rel.serial(() => this.remove(rel));
+        return { result: {} };
+      default:
+        throw new PeerRefusedError(`unknown method ${method}`, { cause: 'unknown-method' });
+    }
+  }
+}

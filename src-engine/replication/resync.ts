@@ -1,0 +1,268 @@
+import { crcOfBlock, type JsonObject, type TreeRoot } from '../pool/index.ts';
+import { BLOCK_BYTES, type CpMirrorOutcome } from '../volume/index.ts';
+import { encodeBlockList, type BlockUpdate } from './block-list.ts';
+import { PeerLostError, PeerRefusedError } from './peer.ts';
+import { MirrorTimeoutError } from './primary.ts';
+import { RegionSet } from './region-set.ts';
+import type { Relationship } from './relationship.ts';
+import { isZero } from './secondary.ts';
+
+const REGION_BLOCKS = 16;
+/** After this many regions the target is asked to make what it staged durable; then their bits go. */
+const FLUSH_EVERY_REGIONS = 1024;
+
+export type ResyncKind = 'full' | 'update' | 'reverse';
+
+export interface ResyncResult {
+  readonly regionsDiffering: number;
+  readonly regionsCompared: number;
+  readonly bytesCopied: number;
+  readonly bytesVolume: number;
+  readonly ms: number;
+}
+
+/** The resync ended before its transition; the target is OutOfSync and the marks that were not committed stay. */
+export class ResyncInterruptedError extends Error {
+  constructor(reason: string) {
+    super(`the resync was interrupted: ${reason}`);
+    this.name = 'ResyncInterruptedError';
+  }
+}
+
+/**
+ * A resync in mode `consistency-point` (replication.md 3.13), driven by its source: join the stream, keep the root of
+ * the first consistency point after the join, send the blocks of the marked regions as of that root where they differ,
+ * then let one consistency point be the transition.
+ */
+export class Resync {
+  readonly kind: ResyncKind;
+  private readonly rel: Relationship;
+  private readonly startedMs: number;
+  readonly startedWallMs: number;
+  regionsTotal = 0;
+  regionsDone = 0;
+  regionsDiffering = 0;
+  bytesCopied = 0;
+  paused = false;
+  private wake: (() => void) | null = null;
+  private cancelled: string | null = null;
+
+  constructor(rel: Relationship, kind: ResyncKind) {
+    this.rel = rel;
+    this.kind = kind;
+    this.startedMs = rel.deps.runtime.clock.nowMs();
+    this.startedWallMs = rel.deps.runtime.clock.wallMs();
+  }
+
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    if (!paused) this.wake?.();
+  }
+
+  cancel(reason: string): void {
+    this.cancelled = reason;
+    this.wake?.();
+  }
+
+  /** Rejects with ResyncInterruptedError when it could not be finished; PeerRefusedError when the target refused it. */
+  async run(): Promise<ResyncResult> {
+    const rel = this.rel;
+    const { volume, pool, runtime } = rel.deps;
+    const sizeBlocks = volume.record.sizeBlocks;
+    if (this.kind === 'full') rel.marks.markAll();
+    const lock = rel.record.home === 'source' ? 'forward' : 'reverse';
+    const begun = await rel.deps.peer.call('resync-begin', { relationship: rel.id, kind: this.kind, sizeBlocks, lock });
+    rel.marks.mark(RegionSet.fromBytes(rel.marks.regions.size, begun.body));
+    await rel.marks.flush();
+    await rel.change({ image: 'Synchronizing', lock, fracture: null, resync: { kind: this.kind, startedWallMs: this.startedWallMs, paused: false } });
+    const rootName = `resync-${runtime.random.id()}`;
+    await rel.deps.peer.call('join', { relationship: rel.id, logId: rel.deps.logId, through: rel.deps.log.lastSequence, inSync: false });
+    rel.primary.beginResync(rootName);
+    // One step: everything logged before it is in the next consistency point, everything after it is forwarded.
+    rel.primary.joined(rel.deps.log.lastSequence, false);
+    runtime.covered('resync/joined');
+    try {
+      await rel.deps.consistencyPoint('resync');
+      const kept = pool.volume(volume.id).keptRoots.find((root) => root.name === rootName);
+      if (kept === undefined) throw new ResyncInterruptedError('the relationship left the stream before its root was kept');
+      await this.copy(kept.root, sizeBlocks, begun.result['empty'] === true);
+      await this.transition();
+    } catch (error) {
+      throw this.interrupted(error);
+    } finally {
+      rel.primary.endResync();
+      if (pool.volume(volume.id).keptRoots.some((root) => root.name === rootName)) {
+        await pool.commit({ release: [{ volumeId: volume.id, name: rootName }] });
+      }
+    }
+    return {
+      regionsDiffering: this.regionsDiffering, regionsCompared: this.regionsDone, bytesCopied: this.bytesCopied,
+      bytesVolume: sizeBlocks * BLOCK_BYTES, ms: runtime.clock.nowMs() - this.startedMs,
+    };
+  }
+
+  private interrupted(error: unknown): unknown {
+    if (error instanceof PeerLostError || error instanceof PeerRefusedError || error instanceof MirrorTimeoutError) return new ResyncInterruptedError(error.message);
+    return error;
+  }
+
+  private async copy(root: TreeRoot, sizeBlocks: number, targetEmpty: boolean): Promise<void> {
+    const rel = this.rel;
+    const regions = regionNumbers(rel.marks.regions);
+    this.regionsTotal = regions.length;
+    const window = rel.deps.settings.resyncWindowRegions;
+    let done: number[] = [];
+    for (let at = 0; at < regions.length; at += window) {
+      await this.untilAllowed();
+      const batch = regions.slice(at, at + window);
+      const unlock = await rel.primary.wire.lock();
+      try {
+        await this.copyWindow(root, sizeBlocks, batch, targetEmpty);
+      } finally {
+        unlock();
+      }
+      done.push(...batch);
+      this.regionsDone += batch.length;
+      if (rel.deps.runtime.planted('clear-bits-at-prepared')) rel.marks.clear(regionSet(rel.marks.regions.size, batch));
+      if (done.length >= FLUSH_EVERY_REGIONS || at + window >= regions.length) {
+        await this.flushed(done);
+        done = [];
+      }
+    }
+  }
+
+  /** What was sent is durable at the target: its bits may go (3.12, 5). */
+  private async flushed(regions: readonly number[]): Promise<void> {
+    const unlock = await this.rel.primary.wire.lock();
+    try {
+      await this.rel.deps.peer.call('resync-flush', { relationship: this.rel.id });
+    } finally {
+      unlock();
+    }
+    if (this.rel.primary.mode === 'marked' || this.rel.primary.mode === 'fracturing') throw new ResyncInterruptedError('the relationship was fractured');
+    this.rel.marks.clear(regionSet(this.rel.marks.regions.size, regions));
+    this.rel.deps.runtime.covered('resync/bits-cleared');
+  }
+
+  private async untilAllowed(): Promise<void> {
+    const mode = this.rel.primary.mode;
+    if (this.cancelled !== null) throw new ResyncInterruptedError(this.cancelled);
+    if (mode !== 'joined') throw new ResyncInterruptedError('the relationship was fractured');
+    await this.throttle();
+    while (this.paused && this.cancelled === null) await new Promise<void>((resolve) => { this.wake = resolve; });
+  }
+
+  /** Stays under the configured rate, and yields to hosts whose writes wait. */
+  private async throttle(): Promise<void> {
+    const { clock } = this.rel.deps.runtime;
+    const limit = this.rel.deps.settings.resyncBytesPerSecond;
+    if (limit > 0) {
+      const dueMs = (this.bytesCopied / limit) * 1000 - (clock.nowMs() - this.startedMs);
+      if (dueMs > 1) await clock.sleep(Math.min(dueMs, 1000));
+    }
+    if (this.rel.primary.lag.writes > 64) await clock.sleep(2);
+  }
+
+  private async copyWindow(root: TreeRoot, sizeBlocks: number, regions: readonly number[], targetEmpty: boolean): Promise<void> {
+    const rel = this.rel;
+    const { pool, runtime, peer } = rel.deps;
+    const contents = new Map<number, Uint8Array>();
+    const question: Uint8Array[] = [];
+    const wanted = new Map<number, number>();
+    for (const region of regions) {
+      const first = region * REGION_BLOCKS;
+      const count = Math.min(REGION_BLOCKS, sizeBlocks - first);
+      const bytes = new Uint8Array(count * BLOCK_BYTES);
+      await pool.read(root, first, count, bytes);
+      contents.set(region, bytes);
+      let holes = 0;
+      let look = 0;
+      const hashes: Uint8Array[] = [];
+      for (let i = 0; i < count; i++) {
+        if (rel.primary.changedLater(first + i)) continue;
+        look |= 1 << i;
+        const block = bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
+        if (isZero(block)) holes |= 1 << i;
+        else if (!targetEmpty) hashes.push(runtime.hash.sha256([block]).subarray(0, 16));
+      }
+      if (targetEmpty) wanted.set(region, look & ~holes);
+      else question.push(regionHeader(region, holes, look), ...hashes);
+    }
+    let holesMade = 0;
+    if (!targetEmpty) {
+      const reply = await peer.call('resync-compare', { relationship: rel.id }, question);
+      holesMade = Number(reply.result['holesMade'] ?? 0);
+      const view = new DataView(reply.body.buffer, reply.body.byteOffset, reply.body.byteLength);
+      regions.forEach((region, i) => wanted.set(region, i * 2 + 2 <= reply.body.length ? view.getUint16(i * 2, true) : 0));
+    }
+    const updates: BlockUpdate[] = [];
+    for (const [region, mask] of wanted) {
+      if (mask !== 0) this.regionsDiffering++;
+      const bytes = contents.get(region);
+      if (bytes === undefined) continue;
+      for (let i = 0; i < REGION_BLOCKS; i++) {
+        if ((mask & (1 << i)) === 0) continue;
+        const vbn = region * REGION_BLOCKS + i;
+        if (rel.primary.changedLater(vbn)) continue;
+        const content = bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
+        updates.push({ vbn, crc: crcOfBlock(content), reference: 0, content });
+      }
+    }
+    if (updates.length > 0) {
+      await peer.call('resync-blocks', { relationship: rel.id }, encodeBlockList(updates));
+      this.bytesCopied += updates.length * BLOCK_BYTES;
+    }
+    if (holesMade > 0) runtime.covered('resync/holes-made');
+  }
+
+  /** The next consistency point makes both sides equal: adopted ids, no bits, Synchronized (3.13, 5). */
+  private async transition(): Promise<void> {
+    const rel = this.rel;
+    if (rel.primary.mode !== 'joined') throw new ResyncInterruptedError('the relationship was fractured');
+    rel.primary.armTransition();
+    let outcome: CpMirrorOutcome = 'fractured';
+    rel.primary.onTransition = (result) => {
+      outcome = result;
+      if (result !== 'committed') return;
+      // In the step in which the target's answer arrives: a fracture after it marks again and says so.
+      rel.marks.clearAll();
+      rel.kept.clearAll();
+      rel.set({
+        image: 'Synchronized', lock: null, fracture: null, resync: null, forced: false, opening: '',
+        generation: { ...rel.record.generation, bitmap: '' }, lastContactWallMs: rel.deps.runtime.clock.wallMs(),
+      });
+    };
+    await rel.deps.consistencyPoint('resync');
+    if (outcome !== ('committed' as CpMirrorOutcome)) throw new ResyncInterruptedError('the last consistency point was not committed at the target');
+    await rel.commit({}, (record) => record);
+    await rel.marks.flush();
+    await rel.kept.flush();
+    rel.deps.runtime.covered('resync/transition');
+  }
+}
+
+function regionNumbers(regions: RegionSet): number[] {
+  const numbers: number[] = [];
+  for (let region = regions.next(0); region >= 0; region = regions.next(region + 1)) numbers.push(region);
+  return numbers;
+}
+
+function regionSet(size: number, numbers: readonly number[]): RegionSet {
+  const set = new RegionSet(size);
+  for (const region of numbers) set.add(region);
+  return set;
+}
+
+function regionHeader(region: number, holes: number, look: number): Uint8Array {
+  const header = new Uint8Array(8);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, region, true);
+  view.setUint16(4, holes, true);
+  view.setUint16(6, look, true);
+  return header;
+}
+
+/** Result of a resync as a job shows it. */
+export function resyncResultJson(result: ResyncResult): JsonObject {
+  return { ...result };
+}

@@ -1,0 +1,477 @@
+import type { JsonObject } from '../pool/index.ts';
+import { BLOCK_BYTES } from '../volume/index.ts';
+import { PeerLostError, PeerRefusedError } from './peer.ts';
+import { type FractureCause, type Generation } from './record.ts';
+import type { Relationship } from './relationship.ts';
+import type { Replication } from './replication.ts';
+import { Resync, ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
+import { viewFromJson, viewOf, viewToJson, writersOf, type RelationshipView } from './views.ts';
+
+const RETRY_MS = 500;
+const RETRY_MAXIMUM_MS = 30_000;
+/** A resync that ran this long was not a flap: the next one starts without a wait. */
+const STEADY_MS = 10_000;
+const REGION_BLOCKS = 16;
+
+export interface RunningResync {
+  readonly resync: Resync;
+  readonly finished: Promise<ResyncResult>;
+}
+
+interface Retry {
+  delayMs: number;
+  lastAttemptMs: number;
+  armed: boolean;
+}
+
+/**
+ * Who is primary, and what follows when the two sides meet (replication.md 3.7, 3.14): the primary drives, the secondary
+ * answers. A side that learns of a higher role epoch gives way before any byte moves.
+ */
+export class Roles {
+  private readonly replication: Replication;
+  /** The peer's last view in the present session. */
+  private readonly views = new Map<string, RelationshipView>();
+  private readonly resyncs = new Map<string, RunningResync>();
+  private readonly retries = new Map<string, Retry>();
+  private readonly considering = new Map<string, 'running' | 'again'>();
+
+  constructor(replication: Replication) {
+    this.replication = replication;
+  }
+
+  view(relationshipId: string): RelationshipView | undefined {
+    return this.views.get(relationshipId);
+  }
+
+  running(relationshipId: string): RunningResync | undefined {
+    return this.resyncs.get(relationshipId);
+  }
+
+  learned(rel: Relationship, view: RelationshipView): void {
+    this.views.set(rel.id, view);
+    rel.set({ lastContactWallMs: rel.deps.runtime.clock.wallMs() });
+    this.reconsider(rel);
+  }
+
+  forget(relationshipId: string): void {
+    this.views.delete(relationshipId);
+    this.resyncs.get(relationshipId)?.resync.cancel('the connection was lost');
+  }
+
+  /** Looks at both views once more; calls while one look runs share the next. */
+  reconsider(rel: Relationship): void {
+    if (this.considering.has(rel.id)) {
+      this.considering.set(rel.id, 'again');
+      return;
+    }
+    this.considering.set(rel.id, 'running');
+    void this.consider(rel)
+      .catch((error: unknown) => {
+        if (!(error instanceof PeerLostError) && !(error instanceof PeerRefusedError)) rel.failed('the handshake', error);
+        else this.retryLater(rel);
+      })
+      .finally(() => {
+        const again = this.considering.get(rel.id) === 'again';
+        this.considering.delete(rel.id);
+        if (again) this.reconsider(rel);
+      });
+  }
+
+  private async consider(rel: Relationship): Promise<void> {
+    const theirs = this.views.get(rel.id);
+    if (theirs === undefined || !rel.deps.peer.connected) return;
+    const mine = rel.record;
+    if (mine.role === 'primary' && theirs.role === 'primary') return this.twoPrimaries(rel, theirs);
+    if (mine.role === 'secondary' && theirs.role === 'primary' && theirs.roleEpoch > mine.roleEpoch) {
+      await rel.change({ roleEpoch: theirs.roleEpoch });
+      rel.deps.announce();
+      return;
+    }
+    if (mine.role !== 'primary' || theirs.role !== 'secondary') return;
+    if (theirs.roleEpoch !== mine.roleEpoch) return;
+    await this.serve(rel, theirs);
+  }
+
+  // --- two primaries -----------------------------------------------------------------------------------------------
+
+  private async twoPrimaries(rel: Relationship, theirs: RelationshipView): Promise<void> {
+    const mine = rel.record;
+    const writers = writersOf(mine.generation, theirs.generation);
+    rel.deps.runtime.covered(`handshake/two-primaries-${writers}`);
+    if (writers === 'both' || writers === 'unrelated') return this.diverge(rel, theirs);
+    const iYield = theirs.roleEpoch > mine.roleEpoch || (theirs.roleEpoch === mine.roleEpoch && rel.deps.serverId > rel.record.peerServerId);
+    if (writers === 'this' && iYield) {
+      // 3.7: the writer is not primary by role epoch; no byte moves before the admin has chosen.
+      return this.diverge(rel, theirs);
+    }
+    if (writers === 'peer' && !iYield) return this.diverge(rel, theirs);
+    if (iYield) await this.demote(rel, theirs);
+  }
+
+  private async diverge(rel: Relationship, theirs: RelationshipView): Promise<void> {
+    if (rel.record.image === 'Diverged') return;
+    rel.deps.runtime.covered('handshake/diverged');
+    await rel.serial(() => rel.change({ image: 'Diverged' }));
+    rel.report('mirror/split-brain', 'critical', `both copies changed on their own (role epochs ${String(rel.record.roleEpoch)} and ${String(theirs.roleEpoch)}); choose which one to keep`);
+    rel.deps.announce();
+  }
+
+  /** A newer primary exists: hosts are refused, what is logged goes to disk, what the other side lacks is marked. */
+  async demote(rel: Relationship, theirs: RelationshipView): Promise<void> {
+    const { volume, runtime } = rel.deps;
+    runtime.covered('roles/demoted');
+    volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} serves this volume now` });
+    rel.primary.left();
+    volume.advance();
+    await rel.deps.consistencyPoint('role-swap');
+    await rel.primary.settleRecovered(provenHeld(rel, theirs));
+    await rel.serial(async () => {
+      await rel.change({ role: 'secondary', roleEpoch: theirs.roleEpoch, image: rel.record.image === 'Diverged' ? 'Diverged' : 'Outdated', fenced: true, opening: '', fracture: null });
+    });
+    rel.report('mirror/fenced', 'warning', `came back as secondary: ${rel.deps.nameOf(rel.record.peerServerId)} was promoted meanwhile; ${String(rel.markedRegions)} regions were not shared`);
+    rel.deps.announce();
+  }
+
+  // --- the primary and its secondary ---------------------------------------------------------------------------------
+
+  private async serve(rel: Relationship, theirs: RelationshipView): Promise<void> {
+    const mine = rel.record;
+    if (rel.primary.mode === 'joined' || rel.primary.mode === 'required' && this.strictlyHeld(rel) === false) return;
+    if (this.resyncs.has(rel.id) || rel.primary.mode === 'fracturing') return;
+    if (mine.image === 'Diverged' || theirs.image === 'Diverged') return;
+    await this.takeKept(rel, theirs);
+    await rel.primary.settleRecovered(provenHeld(rel, theirs));
+    this.replication.deps.gateChanged(rel.deps.volume.id);
+    if (mine.image === 'NotEstablished') return this.startSoon(rel, 'full');
+    const usable = theirs.image === 'Synchronized' || theirs.image === 'Consistent' || theirs.image === 'Outdated';
+    const clean = rel.marks.regions.isEmpty && theirs.markedRegions === 0 && theirs.keptRegions === 0 && usable && mine.generation.current === theirs.generation.current;
+    if (mine.fracture?.cause === 'admin') return;
+    if (mine.forced) return;
+    const unfractured = mine.fracture === null && mine.image !== 'OutOfSync' && mine.image !== 'Synchronizing';
+    if (clean && unfractured && this.provenEqual(rel, theirs)) return this.rejoin(rel, theirs);
+    if (mine.recovery === 'manual') return;
+    if (rel.record.image === 'Consistent' || rel.record.image === 'Synchronized') await rel.change({ image: 'Outdated' });
+    this.startSoon(rel, 'update');
+  }
+
+  private strictlyHeld(rel: Relationship): boolean {
+    return rel.record.policy === 'strict' && rel.deps.volume.gate.kind === 'held';
+  }
+
+  /** Both sides stand at the same record of the same log. */
+  private provenEqual(rel: Relationship, theirs: RelationshipView): boolean {
+    return theirs.position === null || theirs.position.logId === rel.deps.logId || rel.record.image === 'Synchronized';
+  }
+
+  /** Both contents are equal but for records that are sent again: back into the stream without a resync. */
+  private async rejoin(rel: Relationship, theirs: RelationshipView): Promise<void> {
+    const { log, logId, runtime } = rel.deps;
+    const strict = this.strictlyHeld(rel);
+    const through = strict ? Math.max(theirs.held, rel.primary.held) : log.lastSequence;
+    await rel.deps.peer.call('join', { relationship: rel.id, logId, through, inSync: true });
+    rel.primary.joined(through, true);
+    runtime.covered(strict ? 'handshake/strict-rejoined' : 'handshake/rejoined');
+    rel.set({ image: 'Synchronized', fracture: null, opening: '', lastContactWallMs: runtime.clock.wallMs() });
+    await rel.commit({}, (record) => record);
+    rel.report('mirror/synchronized', 'notice', 'synchronized again without a resync');
+    rel.deps.announce();
+  }
+
+  /**
+   * The destination holds entries beyond the end of this server's log (its last batch was damaged here): they may have
+   * been acknowledged. A primary that has accepted no write since takes them into its own log (3.12, 4).
+   */
+  private async takeKept(rel: Relationship, theirs: RelationshipView): Promise<void> {
+    const beyond = theirs.position?.logId === rel.deps.logId && theirs.held > this.endOfLog && theirs.keptRegions > 0;
+    if (!beyond || rel.deps.volume.gate.kind !== 'held' || rel.record.fracture !== null) return;
+    rel.deps.runtime.covered('handshake/took-kept-entries');
+    const reply = await rel.deps.peer.call('read-kept', { relationship: rel.id });
+    const regions = reply.result['regions'];
+    if (!Array.isArray(regions)) return;
+    for (const [i, region] of regions.map(Number).entries()) {
+      const bytes = reply.body.subarray(i * REGION_BLOCKS * BLOCK_BYTES, (i + 1) * REGION_BLOCKS * BLOCK_BYTES);
+      await this.takeRegion(rel, region, bytes);
+    }
+  }
+
+  /** Highest sequence of the own log before this incarnation began; set by the server at start. */
+  endOfLog = Number.MAX_SAFE_INTEGER;
+
+  private async takeRegion(rel: Relationship, region: number, bytes: Uint8Array): Promise<void> {
+    const { volume } = rel.deps;
+    for (let i = 0; i * BLOCK_BYTES < bytes.length; i++) {
+      const theirs = bytes.slice(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
+      const offset = (region * REGION_BLOCKS + i) * BLOCK_BYTES;
+      if (offset >= volume.sizeBytes) break;
+      const own = await volume.read(offset, BLOCK_BYTES);
+      if (own.every((byte, at) => byte === theirs[at])) continue;
+      await volume.writeInternal(offset, theirs);
+    }
+  }
+
+  /** Answers with the regions kept at the last drain and their content here. */
+  async readKept(rel: Relationship): Promise<{ readonly result: JsonObject; readonly body: readonly Uint8Array[] }> {
+    const regions: number[] = [];
+    const body: Uint8Array[] = [];
+    for (let region = rel.kept.regions.next(0); region >= 0 && regions.length < 512; region = rel.kept.regions.next(region + 1)) {
+      const bytes = new Uint8Array(REGION_BLOCKS * BLOCK_BYTES);
+      const count = Math.min(REGION_BLOCKS, rel.deps.volume.record.sizeBlocks - region * REGION_BLOCKS);
+      await rel.deps.pool.read(rel.deps.volume.record.root, region * REGION_BLOCKS, count, bytes.subarray(0, count * BLOCK_BYTES));
+      regions.push(region);
+      body.push(bytes);
+    }
+    return { result: { regions }, body };
+  }
+
+  // --- resync ------------------------------------------------------------------------------------------------------
+
+  /** Starts an automatic resync, with a back-off that grows while the link flaps. */
+  private startSoon(rel: Relationship, kind: ResyncKind): void {
+    const { clock, random } = rel.deps.runtime;
+    const retry = this.retries.get(rel.id) ?? { delayMs: 0, lastAttemptMs: 0, armed: false };
+    this.retries.set(rel.id, retry);
+    if (retry.armed) return;
+    retry.armed = true;
+    if (clock.nowMs() - retry.lastAttemptMs > STEADY_MS + retry.delayMs) retry.delayMs = 0;
+    const delayMs = retry.delayMs === 0 ? 0 : retry.delayMs + (random.u32() % 200);
+    retry.delayMs = Math.min(RETRY_MAXIMUM_MS, Math.max(RETRY_MS, retry.delayMs * 2));
+    clock.after(delayMs, () => {
+      retry.armed = false;
+      retry.lastAttemptMs = clock.nowMs();
+      const view = this.views.get(rel.id);
+      if (view?.role !== 'secondary' || rel.record.role !== 'primary' || this.resyncs.has(rel.id) || rel.primary.mode !== 'marked') return;
+      if (rel.record.fracture?.cause === 'admin' || rel.record.forced || rel.record.image === 'Diverged') return;
+      this.startResync(rel, kind).finished.catch(() => undefined);
+    });
+  }
+
+  private retryLater(rel: Relationship): void {
+    rel.deps.runtime.clock.after(RETRY_MS, () => { this.reconsider(rel); });
+  }
+
+  /** Starts (or returns the running) resync from this side. */
+  startResync(rel: Relationship, kind: ResyncKind): RunningResync {
+    const known = this.resyncs.get(rel.id);
+    if (known !== undefined) return known;
+    const resync = new Resync(rel, kind);
+    const finished = resync.run().then(
+      (result) => {
+        this.resyncs.delete(rel.id);
+        rel.report('mirror/synchronized', 'notice', `${kind} sync finished: ${String(result.regionsDiffering)} regions differed, ${String(result.bytesCopied)} bytes copied`, resyncResultJson(result));
+        rel.deps.announce();
+        return result;
+      },
+      async (error: unknown) => {
+        this.resyncs.delete(rel.id);
+        await this.resyncFailed(rel, error);
+        throw error;
+      },
+    );
+    const running = { resync, finished };
+    this.resyncs.set(rel.id, running);
+    rel.report('mirror/resync-started', 'info', `${kind} sync started`);
+    return running;
+  }
+
+  private async resyncFailed(rel: Relationship, error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    rel.deps.runtime.covered('resync/interrupted');
+    rel.report('mirror/resync-interrupted', 'warning', reason);
+    if (!(error instanceof ResyncInterruptedError) && !(error instanceof PeerLostError) && !(error instanceof PeerRefusedError)) rel.failed('a resync', error);
+    if (rel.primary.mode === 'joined' || rel.primary.mode === 'required') await rel.primary.fracture('peer', reason);
+    if (rel.record.image === 'Synchronizing') await rel.change({ image: 'OutOfSync', resync: null });
+    if (rel.deps.peer.connected && !(error instanceof PeerRefusedError)) this.retryLater(rel);
+  }
+
+  // --- promotion and swap ------------------------------------------------------------------------------------------
+
+  /** Forced promotion of this side (failover): everything held goes into the image, the role epoch rises, durably. */
+  async promote(rel: Relationship): Promise<JsonObject> {
+    const { runtime, log } = rel.deps;
+    const startedMs = runtime.clock.nowMs();
+    const replayedRecords = rel.secondary.backlog.writes;
+    await rel.serial(async () => {
+      rel.secondary.joined = false;
+      await rel.secondary.drain();
+      await rel.commit({}, (record) => ({
+        ...record, role: 'primary', roleEpoch: record.roleEpoch + 1, forced: true, fenced: false, image: 'Outdated',
+        fracture: { cause: 'promotion', atWallMs: runtime.clock.wallMs(), sequence: 0 },
+        opening: runtime.random.id(),
+      }), { applied: { logId: log.logId, sequence: log.lastSequence } });
+      rel.deps.volume.rootSwung(log.lastSequence);
+    });
+    runtime.covered('roles/promoted');
+    rel.report('mirror/failover', 'critical', `promoted by force; ${String(replayedRecords)} log records replayed; the peer may hold writes that are not here`);
+    rel.deps.announce();
+    return { replayedRecords, ms: runtime.clock.nowMs() - startedMs };
+  }
+
+  /** Planned swap (3.14), driven by the acting primary. Rejects with PeerRefusedError when something stands against it. */
+  async swap(rel: Relationship): Promise<JsonObject> {
+    const { volume, peer, runtime } = rel.deps;
+    const startedMs = runtime.clock.nowMs();
+    if (rel.record.role === 'primary') {
+      volume.setGate({ kind: 'held', reason: 'a planned role swap runs' });
+      try {
+        await volume.quiet();
+        await rel.deps.consistencyPoint('role-swap');
+        if (!rel.primary.inSync || rel.record.image !== 'Synchronized') throw new PeerRefusedError('the mirror is not synchronized', { code: 'R02' });
+      } catch (error) {
+        volume.setGate({ kind: 'open' });
+        throw error;
+      }
+      await rel.serial(async () => {
+        rel.primary.left();
+        await rel.commit({}, (record) => ({ ...record, role: 'secondary', fracture: null, opening: '' }), {});
+        volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} takes this volume over` });
+      });
+    }
+    runtime.covered('roles/swap-demoted');
+    const generation = rel.record.generation as unknown as JsonObject;
+    await peer.call('promote-planned', { relationship: rel.id, roleEpoch: rel.record.roleEpoch + 1, generation });
+    await rel.serial(() => rel.change({ roleEpoch: rel.record.roleEpoch + 1 }));
+    rel.deps.announce();
+    return { ms: runtime.clock.nowMs() - startedMs };
+  }
+
+  /** The other half of a planned swap: this side becomes primary. Asked twice, it answers twice. */
+  async promotePlanned(rel: Relationship, parameters: JsonObject): Promise<JsonObject> {
+    const roleEpoch = Number(parameters['roleEpoch']);
+    const { runtime, log, volume } = rel.deps;
+    if (rel.record.role === 'primary' && rel.record.roleEpoch === roleEpoch) return { roleEpoch };
+    if (rel.record.roleEpoch >= roleEpoch) throw new PeerRefusedError('the roles changed meanwhile', { code: 'R29' });
+    await rel.serial(async () => {
+      await rel.secondary.drain();
+      rel.secondary.joined = false;
+      await rel.clearAllMarks();
+      await rel.commit({}, (record) => ({
+        ...record, role: 'primary', roleEpoch, fenced: false, forced: false, image: 'Synchronized', fracture: null, opening: '', lock: null,
+        generation: parameters['generation'] as unknown as Generation,
+      }), { applied: { logId: log.logId, sequence: log.lastSequence } });
+      volume.rootSwung(log.lastSequence);
+    });
+    runtime.covered('roles/swap-promoted');
+    volume.setGate({ kind: 'held', reason: 'the peer joins as secondary' });
+    rel.report('mirror/role-swapped', 'notice', 'roles were swapped; this side is primary');
+    runtime.clock.after(0, () => { rel.deps.announce(); });
+    return { roleEpoch };
+  }
+
+  /**
+   * A split brain is resolved (3.4, ResolveSplitBrain): the victim keeps its image as a snapshot and becomes secondary,
+   * the survivor resynchronizes it from the union of both sides' marks.
+   */
+  async yieldTo(rel: Relationship, roleEpoch: number): Promise<void> {
+    const { volume, runtime } = rel.deps;
+    volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} was chosen to survive` });
+    rel.primary.left();
+    volume.advance();
+    if (rel.record.role === 'primary') await rel.deps.consistencyPoint('role-swap');
+    await rel.primary.settleRecovered(0);
+    await rel.serial(async () => {
+      const name = `split-brain-${runtime.random.id()}`;
+      await rel.commit({ keep: [{ volumeId: volume.id, name, purpose: 'snapshot', which: 'after' }] }, (record) => ({
+        ...record, role: 'secondary', roleEpoch, image: 'Outdated', fenced: true, opening: '', fracture: null,
+      }));
+    });
+    runtime.covered('roles/yielded');
+  }
+
+  /** The survivor of a split brain: primary above both epochs, its resync may start. */
+  async survive(rel: Relationship, roleEpoch: number): Promise<void> {
+    await rel.serial(() => rel.change({ role: 'primary', roleEpoch, image: 'Outdated', forced: false, fenced: false }));
+    rel.deps.announce();
+  }
+
+  /** Resolves a split brain from either side: `keep` names the home role of the survivor. */
+  async resolve(rel: Relationship, keep: 'source' | 'destination'): Promise<JsonObject> {
+    const theirs = this.views.get(rel.id);
+    if (theirs === undefined) throw new PeerRefusedError('the other side cannot be reached', { code: 'R05' });
+    const roleEpoch = Math.max(rel.record.roleEpoch, theirs.roleEpoch) + 1;
+    if (keep === rel.record.home) {
+      await rel.deps.peer.call('yield', { relationship: rel.id, roleEpoch });
+      await this.survive(rel, roleEpoch);
+    } else {
+      await this.yieldTo(rel, roleEpoch);
+      await rel.deps.peer.call('survive', { relationship: rel.id, roleEpoch });
+      rel.deps.announce();
+    }
+    return { survivor: keep, roleEpoch };
+  }
+
+  /** Undo of a broken or wrong-direction sync: back to the safety snapshot (layout.md, "Rollback"). */
+  async rollback(rel: Relationship): Promise<JsonObject> {
+    const { pool, volume, runtime } = rel.deps;
+    return rel.serial(async () => {
+      rel.secondary.joined = false;
+      await rel.secondary.drain();
+      const safety = rel.record.safety;
+      const kept = volume.record.keptRoots.find((root) => root.name === safety?.name);
+      if (safety === null || kept === undefined) throw new PeerRefusedError('no safety snapshot exists', { code: 'R03' });
+      if (volume.record.keptRoots.at(-1)?.name !== kept.name) throw new PeerRefusedError('newer snapshots of the volume stand in the way; delete them first', { code: 'R28' });
+      // A swing marks every region in which the two roots differ: the source has cleared its marks for what it copied.
+      for await (const { vbn } of pool.walk(volume.record.root, { fromVbn: 0, toVbn: volume.record.sizeBlocks, bornAfter: kept.cp })) {
+        rel.marks.markRange(vbn * BLOCK_BYTES, BLOCK_BYTES);
+      }
+      await rel.marks.flush();
+      await rel.commit({ rollback: [{ volumeId: volume.id, to: kept.name }] }, (record) => ({ ...record, image: 'Outdated', lock: null, resync: null }));
+      volume.rootSwung(0);
+      runtime.covered('roles/rolled-back');
+      rel.report('mirror/rolled-back', 'warning', 'rolled back to the image before the sync');
+      rel.deps.announce();
+      return { markedRegions: rel.marks.regions.count };
+    });
+  }
+
+  /** Ends the relationship on both sides where the other one can be reached. */
+  async remove(rel: Relationship): Promise<JsonObject> {
+    let peerToo = false;
+    if (rel.deps.peer.connected) {
+      await rel.deps.peer.call('delete', { relationship: rel.id });
+      peerToo = true;
+    }
+    if (rel.primary.mode !== 'marked') await rel.primary.fracture('admin', 'the relationship is deleted');
+    await rel.serial(() => this.replication.remove(rel));
+    return { peerToo };
+  }
+
+  async createSecondary(serverId: string, parameters: JsonObject): Promise<JsonObject> {
+    const volumeId = String(parameters['volume']);
+    const volume = this.replication.deps.volume(volumeId);
+    if (volume === undefined) throw new PeerRefusedError('the destination volume does not exist', { code: 'volume/not-found' });
+    const id = String(parameters['relationship']);
+    const existing = this.replication.get(id);
+    if (existing === undefined) {
+      if (volume.mirror !== null) throw new PeerRefusedError('the destination volume is in a relationship already', { code: 'mirror/volume-in-use' });
+      const sizeBytes = Number(parameters['sizeBytes']);
+      if (volume.sizeBytes !== sizeBytes) {
+        throw new PeerRefusedError(`the source has ${String(sizeBytes)} bytes, the destination ${String(volume.sizeBytes)}; grow the smaller`, { code: 'R19' });
+      }
+      const rel = await this.replication.create(volume, {
+        id, name: String(parameters['name']), policy: parameters['policy'] === 'strict' ? 'strict' : 'availability',
+        recovery: parameters['recovery'] === 'manual' ? 'manual' : 'automatic', home: 'destination',
+        peerServerId: serverId, peerVolumeId: String(parameters['sourceVolume']),
+      });
+      rel.marks.clearAll();
+      await rel.marks.flush();
+      this.replication.deps.gateChanged(volumeId);
+    }
+    const rel = this.replication.get(id);
+    const view = viewFromJson(parameters['view']);
+    if (rel !== undefined && view !== null) this.learned(rel, view);
+    return rel === undefined ? {} : { view: viewToJson(viewOf(rel)) };
+  }
+}
+
+/**
+ * The highest sequence of this server's log that the peer has proved to hold for the volume. An image that is a mixture
+ * proves nothing; neither does a position in another log.
+ */
+function provenHeld(rel: Relationship, theirs: RelationshipView): number {
+  if (theirs.image === 'OutOfSync' || theirs.image === 'Synchronizing' || theirs.image === 'NotEstablished') return 0;
+  if (theirs.position?.logId !== rel.deps.logId) return 0;
+  return Math.max(theirs.held, theirs.position.sequence);
+}
+
+export type { FractureCause };

@@ -1,0 +1,509 @@
+import { assert } from '../runtime/index.ts';
+import { crcOfBlock, type JsonObject, type Stage } from '../pool/index.ts';
+import {
+  BLOCK_BYTES,
+  applyChange,
+  endVbn,
+  firstVbn,
+  partialBlocks,
+  type BlockContent,
+  type FrozenBlock,
+} from '../volume/index.ts';
+import { decodeBlockList } from './block-list.ts';
+import { CpDigest } from './digest.ts';
+import { PeerRefusedError } from './peer.ts';
+import type { Relationship } from './relationship.ts';
+import type { StreamEntry } from './stream.ts';
+
+const REGION_BLOCKS = 16;
+/** Resync blocks are labelled after this many, so that a broken resync keeps what it copied. */
+const RESYNC_COMMIT_BLOCKS = 4096;
+const ZERO_BLOCK = new Uint8Array(BLOCK_BYTES);
+
+type StageUse =
+  | { readonly kind: 'resync'; readonly stage: Stage; blocks: number }
+  | {
+      readonly kind: 'cp';
+      readonly cp: number;
+      readonly stage: Stage;
+      readonly digest: CpDigest;
+      readonly needed: Set<number>;
+      readonly reservedBlocks: number;
+    };
+
+interface Prepared {
+  readonly cp: number;
+  readonly applied: number;
+  readonly digest: string;
+  readonly stage: Stage;
+}
+
+/**
+ * The destination's part of a relationship (data-path.md 3, 4): holds the entries that its image lacks, stages the volume
+ * block number updates of a consistency point in free space, swings its own root on *commit*, and drains its entries when
+ * the relationship leaves the stream or is promoted. Its methods run one after the other (`Relationship.serial`).
+ */
+export class SecondarySide {
+  private readonly rel: Relationship;
+  /** Entries after the position, in sequence order. */
+  private entries: StreamEntry[] = [];
+  /** Everything of the source's log through here is in the image or in `entries`. */
+  held = 0;
+  joined = false;
+  private use: StageUse | null = null;
+  private prepared: Prepared | null = null;
+
+  constructor(rel: Relationship) {
+    this.rel = rel;
+    this.held = rel.record.position?.sequence ?? 0;
+  }
+
+  /** Bytes and writes that are safe in the mirror log but not yet in the image. */
+  get backlog(): { readonly writes: number; readonly bytes: number } {
+    return { writes: this.entries.length, bytes: this.entries.reduce((sum, entry) => sum + entry.length, 0) };
+  }
+
+  /** The file may forget what is at or below this sequence. */
+  get neededAfter(): number {
+    return this.rel.record.position?.sequence ?? 0;
+  }
+
+  recovered(entry: StreamEntry): void {
+    if (entry.sequence <= this.held) return;
+    this.rel.deps.pool.reserve(blocksOf(entry.offset, entry.length));
+    this.enter(entry);
+  }
+
+  entry(entry: StreamEntry): void {
+    if (!this.joined) return;
+    if (entry.sequence <= this.held) {
+      this.rel.deps.runtime.covered('mirror-log/entry-twice');
+      return;
+    }
+    // An answer of "durable" is a promise of room (layout.md, "Reserve").
+    if (!this.rel.deps.pool.reserve(blocksOf(entry.offset, entry.length))) {
+      this.rel.deps.runtime.covered('secondary/no-space');
+      this.joined = false;
+      this.rel.refuseStream('disk');
+      return;
+    }
+    this.enter(entry);
+  }
+
+  /** Entries that the image holds now give their reservation back. */
+  private dropThrough(sequence: number): void {
+    let count = 0;
+    let blocks = 0;
+    for (const entry of this.entries) {
+      if (entry.sequence > sequence) break;
+      blocks += blocksOf(entry.offset, entry.length);
+      count++;
+    }
+    this.entries.splice(0, count);
+    this.rel.deps.pool.unreserve(blocks);
+  }
+
+  private enter(entry: StreamEntry): void {
+    this.entries.push(entry);
+    this.held = entry.sequence;
+  }
+
+  // --- joining and leaving -----------------------------------------------------------------------------------------
+
+  /** The source takes the volume into its stream: first everything held goes into the image. */
+  async join(parameters: JsonObject): Promise<JsonObject> {
+    await this.drain();
+    const logId = String(parameters['logId']);
+    const through = Number(parameters['through']);
+    if (this.rel.record.position?.logId !== logId || this.rel.record.position.sequence < through) {
+      await this.rel.change({
+        position: {
+          logId,
+          sequence: through,
+          cp: this.rel.record.position?.cp ?? 0,
+          ownCp: this.rel.record.position?.ownCp ?? 0,
+          digest: '',
+        },
+      });
+    }
+    this.held = through;
+    this.joined = true;
+    if (parameters['inSync'] === true) {
+      await this.rel.change({
+        image: 'Synchronized',
+        fracture: null,
+        lastContactWallMs: this.rel.deps.runtime.clock.wallMs(),
+      });
+      await this.rel.clearKept();
+    }
+    return { held: this.held };
+  }
+
+  /** The connection ended or the relationship was fractured: nothing more comes; what is held goes into the image. */
+  async leave(): Promise<void> {
+    this.joined = false;
+    this.rel.deps.runtime.covered('secondary/left');
+    const image = this.rel.record.image;
+    if (this.rel.record.role !== 'secondary') return;
+    await this.drain();
+    if (image === 'Synchronizing') await this.rel.change({ image: 'OutOfSync' });
+    else if (image === 'Synchronized') await this.rel.change({ image: 'Consistent' });
+  }
+
+  private forget(): void {
+    this.use?.stage.abandon();
+    if (this.use?.kind === 'cp') this.rel.deps.pool.unreserve(this.use.reservedBlocks);
+    this.use = null;
+    this.prepared?.stage.abandon();
+    this.prepared = null;
+  }
+
+  /** Applies every entry held, in a consistency point of the own pool. Forgets what was prepared (data-path.md 4). */
+  async drain(): Promise<void> {
+    this.forget();
+    const entries = this.entries;
+    if (entries.length === 0) return;
+    const last = entries.at(-1);
+    assert(last !== undefined, 'a non-empty list has a last entry');
+    for (const entry of entries) this.rel.kept.markRange(entry.offset, entry.length);
+    await this.rel.kept.flush();
+    const blocks = await this.overlay();
+    const { pool, volume } = this.rel.deps;
+    const stage = pool.stage(volume.id);
+    await writeBlocks(stage, blocks);
+    await stage.finish();
+    await this.rel.commit({ stages: [stage] }, (record) => ({
+      ...record,
+      position: {
+        logId: record.position?.logId ?? '',
+        sequence: last.sequence,
+        cp: record.position?.cp ?? 0,
+        ownCp: stage.birth,
+        digest: '',
+      },
+    }));
+    this.rel.deps.runtime.covered('secondary/drained');
+    this.dropThrough(last.sequence);
+    volume.rootSwung(0);
+    this.rel.deps.positionMoved();
+  }
+
+  /** What a promotion now would lay over the present root: the blocks of all entries held, in order. */
+  async overlay(): Promise<Map<number, FrozenBlock>> {
+    const { pool, volume } = this.rel.deps;
+    const entries = [...this.entries];
+    const root = volume.record.root;
+    const bases = new Map<number, BlockContent>();
+    for (const entry of entries) {
+      for (const vbn of partialBlocks(entry.offset, entry.length)) {
+        if (bases.has(vbn)) continue;
+        const content = new Uint8Array(BLOCK_BYTES);
+        await pool.read(root, vbn, 1, content);
+        bases.set(vbn, content);
+      }
+    }
+    const blocks = new Map<number, FrozenBlock>();
+    for (const entry of entries) {
+      if (entry.kind !== 'write' && entry.kind !== 'trim' && entry.kind !== 'zero') continue;
+      applyChange(
+        blocks,
+        entry,
+        (vbn) => blocks.get(vbn)?.content ?? (blocks.has(vbn) ? null : (bases.get(vbn) ?? null)),
+      );
+    }
+    return blocks;
+  }
+
+  // --- consistency points of the source --------------------------------------------------------------------------
+
+  /** A batch of the list of volume block number updates. */
+  async cpBlocks(parameters: JsonObject, body: Uint8Array): Promise<void> {
+    if (!this.joined) return;
+    const cp = Number(parameters['cp']);
+    const updates = decodeBlockList(body);
+    if (updates === null) throw new PeerRefusedError('the list of block updates cannot be read', {});
+    const use = await this.stageFor(cp, Number(parameters['blocks']));
+    for (const update of updates) {
+      let content: BlockContent | undefined = update.content;
+      if (content === undefined) {
+        content = this.blockFromLog(update.reference, update.vbn);
+        if (content === undefined) {
+          use.needed.add(update.vbn);
+          continue;
+        }
+      }
+      if (crcOfContent(content) !== update.crc) {
+        this.rel.deps.runtime.covered('cp-sync/crc-mismatch');
+        use.needed.add(update.vbn);
+        continue;
+      }
+      use.needed.delete(update.vbn);
+      use.digest.add(update.vbn, update.crc);
+      if (content === null) use.stage.hole(update.vbn);
+      else await use.stage.write(update.vbn, content, update.crc);
+    }
+  }
+
+  private async stageFor(cp: number, blocks: number): Promise<Extract<StageUse, { kind: 'cp' }>> {
+    if (this.use?.kind === 'cp' && this.use.cp === cp) return this.use;
+    if (this.use?.kind === 'resync') await this.commitResync();
+    this.forget();
+    const { pool, volume } = this.rel.deps;
+    if (!pool.reserve(blocks))
+      throw new PeerRefusedError('the destination has no room for this consistency point', { cause: 'disk' });
+    const use = {
+      kind: 'cp',
+      cp,
+      stage: pool.stage(volume.id),
+      digest: new CpDigest(),
+      needed: new Set<number>(),
+      reservedBlocks: blocks,
+    } as const;
+    this.use = use;
+    return use;
+  }
+
+  /** The whole block as the entry `sequence` holds it; undefined when it does not (any more). */
+  private blockFromLog(sequence: number, vbn: number): BlockContent | undefined {
+    let low = 0;
+    let high = this.entries.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const entry = this.entries[middle];
+      if (entry === undefined) return undefined;
+      if (entry.sequence === sequence) {
+        const at = vbn * BLOCK_BYTES - entry.offset;
+        if (at < 0 || at + BLOCK_BYTES > entry.length) return undefined;
+        return entry.payload === null ? null : entry.payload.subarray(at, at + BLOCK_BYTES);
+      }
+      if (entry.sequence < sequence) low = middle + 1;
+      else high = middle - 1;
+    }
+    return undefined;
+  }
+
+  /** All blocks of the list are here: on disk, synced, and equal to the source's digest. */
+  async cpPrepare(parameters: JsonObject): Promise<JsonObject> {
+    if (!this.joined) throw new PeerRefusedError('the relationship left the stream', {});
+    const cp = Number(parameters['cp']);
+    const use = await this.stageFor(cp, 0);
+    if (use.needed.size > 0) return { needed: [...use.needed] };
+    await use.stage.finish();
+    const digest = use.digest.toString();
+    if (digest !== parameters['digest']) {
+      this.forget();
+      this.rel.report(
+        'mirror/digest-mismatch',
+        'alert',
+        `consistency point ${String(cp)} differs: ${digest} here, ${String(parameters['digest'])} at the source`,
+      );
+      throw new PeerRefusedError('the digests of the consistency point differ', { cause: 'digest' });
+    }
+    this.prepared = { cp, applied: Number(parameters['applied']), digest, stage: use.stage };
+    this.rel.deps.pool.unreserve(use.reservedBlocks);
+    this.use = null;
+    return { prepared: true, digest };
+  }
+
+  /** Swings the own root to what was prepared in this session; anything else is refused. */
+  async cpCommit(parameters: JsonObject): Promise<JsonObject> {
+    const cp = Number(parameters['cp']);
+    const applied = Number(parameters['applied']);
+    const prepared = this.prepared;
+    const matches =
+      prepared !== null &&
+      prepared.cp === cp &&
+      prepared.applied === applied &&
+      prepared.digest === parameters['digest'];
+    if (prepared === null || (!matches && !this.rel.deps.runtime.planted('obey-stale-commit'))) {
+      this.rel.deps.runtime.covered('cp-sync/stale-commit-refused');
+      throw new PeerRefusedError('this consistency point was not prepared in this session', { cause: 'forgotten' });
+    }
+    this.prepared = null;
+    const transition = parameters['transition'] === true;
+    const ownCp = this.rel.deps.runtime.planted('label-destination-with-source-number') ? cp : prepared.stage.birth;
+    await this.rel.commit({ stages: [prepared.stage] }, (record) => {
+      const moved = {
+        ...record,
+        position: {
+          logId: record.position?.logId ?? '',
+          sequence: Math.max(applied, record.position?.sequence ?? 0),
+          cp,
+          ownCp,
+          digest: prepared.digest,
+        },
+      };
+      const synchronized = record.image === 'Synchronized' || transition;
+      const based = synchronized ? { ...moved, base: { sourceCp: cp, destinationCp: ownCp } } : moved;
+      return transition ? this.rel.synchronizedRecord(based, parameters['generation']) : based;
+    });
+    this.dropThrough(applied);
+    this.held = Math.max(this.held, applied);
+    this.rel.deps.volume.rootSwung(0);
+    this.rel.deps.positionMoved();
+    if (transition) await this.rel.clearAllMarks();
+    else if (this.rel.record.image === 'Synchronized') await this.rel.clearKept();
+    return { ownCp };
+  }
+
+  // --- resync target -----------------------------------------------------------------------------------------------
+
+  /** Before the first block of a resync is staged (replication.md 3.13, 1). Answers with the marks of this side. */
+  async resyncBegin(
+    parameters: JsonObject,
+  ): Promise<{ readonly result: JsonObject; readonly body: readonly Uint8Array[] }> {
+    const { pool, volume, runtime } = this.rel.deps;
+    const sizeBlocks = Number(parameters['sizeBlocks']);
+    const record = volume.record;
+    if (record.sizeBlocks !== sizeBlocks) {
+      throw new PeerRefusedError(
+        `the source has ${String(sizeBlocks * BLOCK_BYTES)} bytes, the destination ${String(record.sizeBlocks * BLOCK_BYTES)}; grow the smaller`,
+        { code: 'R19' },
+      );
+    }
+    if (this.rel.record.role !== 'secondary') throw new PeerRefusedError('this side is primary', { code: 'R01' });
+    await this.drain();
+    const usable =
+      this.rel.record.image !== 'OutOfSync' &&
+      this.rel.record.image !== 'Synchronizing' &&
+      this.rel.record.image !== 'NotEstablished';
+    const old = this.rel.record.safety;
+    const name = `safety-${runtime.random.id()}`;
+    const blockCount = record.root.pointer === null ? 0 : 1;
+    await this.rel.commit(
+      usable
+        ? {
+            keep: [{ volumeId: volume.id, name, purpose: 'safety', which: 'after' }],
+            release: old === null ? [] : [{ volumeId: volume.id, name: old.name }],
+          }
+        : {},
+      (current) => ({
+        ...current,
+        image: 'Synchronizing',
+        lock: parameters['lock'] === 'reverse' ? 'reverse' : 'forward',
+        safety: usable ? { name, atWallMs: runtime.clock.wallMs() } : current.safety,
+      }),
+    );
+    if (pool.capacity().freeBlocks === 0)
+      throw new PeerRefusedError('the destination has no free space', { code: 'R23' });
+    return { result: { empty: blockCount === 0 }, body: [this.rel.targetMarks()] };
+  }
+
+  /**
+   * Compares blocks by SHA-256 (first 128 bits). Body: per region u32 number, u16 mask of holes at the source, u16 mask of
+   * blocks to look at, then 16 bytes for each of those that is no hole. Answer: u16 mask of blocks wanted, per region.
+   * Blocks that are holes at the source and not here are made holes at once.
+   */
+  async resyncCompare(
+    body: Uint8Array,
+  ): Promise<{ readonly result: JsonObject; readonly body: readonly Uint8Array[] }> {
+    if (!this.joined) throw new PeerRefusedError('the relationship left the stream', {});
+    const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+    const wanted: number[] = [];
+    let holesMade = 0;
+    const { pool, volume, runtime } = this.rel.deps;
+    const sizeBlocks = volume.record.sizeBlocks;
+    for (let at = 0; at + 8 <= body.length;) {
+      const region = view.getUint32(at, true);
+      const holes = view.getUint16(at + 4, true);
+      const look = view.getUint16(at + 6, true);
+      at += 8;
+      const first = region * REGION_BLOCKS;
+      const count = Math.min(REGION_BLOCKS, sizeBlocks - first);
+      const own = new Uint8Array(count * BLOCK_BYTES);
+      await pool.read(volume.record.root, first, count, own);
+      let want = 0;
+      for (let i = 0; i < count; i++) {
+        if ((look & (1 << i)) === 0) continue;
+        const block = own.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
+        if ((holes & (1 << i)) !== 0) {
+          if (isZero(block)) continue;
+          (await this.resyncStage()).stage.hole(first + i);
+          this.counted();
+          holesMade++;
+          continue;
+        }
+        const theirs = body.subarray(at, at + 16);
+        at += 16;
+        const mine = runtime.hash.sha256([block]);
+        if (!equalPrefix(mine, theirs)) want |= 1 << i;
+      }
+      wanted.push(want);
+    }
+    const answer = new Uint8Array(wanted.length * 2);
+    const answerView = new DataView(answer.buffer);
+    wanted.forEach((mask, i) => {
+      answerView.setUint16(i * 2, mask, true);
+    });
+    return { result: { holesMade }, body: [answer] };
+  }
+
+  async resyncBlocks(body: Uint8Array): Promise<void> {
+    if (!this.joined) return;
+    const updates = decodeBlockList(body);
+    if (updates === null) throw new PeerRefusedError('the resync blocks cannot be read', {});
+    for (const update of updates) {
+      const content = update.content ?? null;
+      if (crcOfContent(content) !== update.crc) throw new PeerRefusedError('a resync block was damaged on its way', {});
+      const use = await this.resyncStage();
+      if (content === null) use.stage.hole(update.vbn);
+      else await use.stage.write(update.vbn, content, update.crc);
+      this.counted();
+    }
+    if (this.use?.kind === 'resync' && this.use.blocks >= RESYNC_COMMIT_BLOCKS) await this.commitResync();
+  }
+
+  private counted(): void {
+    if (this.use?.kind === 'resync') this.use.blocks++;
+  }
+
+  private async resyncStage(): Promise<Extract<StageUse, { kind: 'resync' }>> {
+    if (this.use?.kind === 'resync') return this.use;
+    assert(this.use === null && this.prepared === null, 'no resync block is staged while a consistency point is open');
+    await Promise.resolve();
+    const use = { kind: 'resync', stage: this.rel.deps.pool.stage(this.rel.deps.volume.id), blocks: 0 } as const;
+    this.use = use;
+    return use;
+  }
+
+  /** What was staged of a resync becomes durable: its marks may be cleared. */
+  async commitResync(): Promise<void> {
+    const use = this.use;
+    if (use?.kind !== 'resync') return;
+    this.use = null;
+    await use.stage.finish();
+    await this.rel.commit({ stages: [use.stage] }, (record) => record);
+    this.rel.deps.volume.rootSwung(0);
+  }
+}
+
+async function writeBlocks(stage: Stage, blocks: ReadonlyMap<number, FrozenBlock>): Promise<void> {
+  for (const vbn of [...blocks.keys()].sort((a, b) => a - b)) {
+    const content = blocks.get(vbn)?.content ?? null;
+    if (content === null) stage.hole(vbn);
+    else await stage.write(vbn, content);
+  }
+}
+
+export function crcOfContent(content: BlockContent): number {
+  return content === null ? crcOfBlock(ZERO_BLOCK) : crcOfBlock(content);
+}
+
+export function isZero(block: Uint8Array): boolean {
+  if (block.byteOffset % 8 === 0) {
+    const words = new BigUint64Array(block.buffer, block.byteOffset, block.length / 8);
+    for (const word of words) if (word !== 0n) return false;
+    return true;
+  }
+  return block.every((byte) => byte === 0);
+}
+
+function equalPrefix(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < 16; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Number of blocks a range touches. */
+export function blocksOf(offset: number, length: number): number {
+  return endVbn(offset, length) - firstVbn(offset);
+}
