@@ -110,6 +110,8 @@ describe('prerequisites', () => {
     expect(decide('resync', forced)).toBe('R31');
     expect(decide('reverse-resync', forced)).toBe('ok');
     expect(decide('reverse-resync', { ...forced, image: 'Consistent' })).toBe('ok');
+    // The home source was promoted again: its direction is forward, and so is the resync that has to be asked for.
+    expect(decide('resync', { ...forced, direction: 'forward' })).toBe('ok');
   });
 
   test('a planned swap of a fractured or marked copy would lose writes', () => {

@@ -237,7 +237,7 @@ function byDirection(action: MirrorAction, view: RelationshipView): Refusal | nu
   if (action === 'reverse-resync' && view.direction === 'forward') {
     return refuse('R31', { reason: 'The home source is the primary.', instead: 'Use resync.' });
   }
-  if (action === 'resync' && view.forced) {
+  if (action === 'resync' && view.forced && view.direction === 'reversed') {
     return refuse('R31', { reason: 'A forced promotion has turned the direction.', instead: 'Use reverse-resync.' });
   }
   return null;

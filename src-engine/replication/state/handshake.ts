@@ -152,8 +152,7 @@ function sync(
     return waits('the side that wrote is not the primary', 'overwrite-primary');
   }
   if (roles.primary === null) return waits('no side may be primary', 'switchover', regular);
-  if (mine.forced || theirs.forced)
-    return waits('a forced promotion waits for reverse-resync', extent === 'full' ? 'establish' : 'reverse-resync');
+  if (mine.forced || theirs.forced) return waits('after a forced promotion a resync has to be asked for', regular);
   if (reason !== '') return waits(reason, regular);
   if (mine.fracturedByAdmin || theirs.fracturedByAdmin) return waits('fractured by an administrator', regular);
   if (recovery === 'manual') return waits('recovery policy manual', regular);

@@ -249,7 +249,7 @@ function linkBack(state: RelationshipView, equal: boolean, draft: Draft): Outcom
   }
   if (state.image === 'Synchronized' || state.fracture === 'admin') return draft.end();
   if (state.forced)
-    return draft.with('WaitingOnAdmin', 'a forced promotion waits for reverse-resync').end(['offer-resync']);
+    return draft.with('WaitingOnAdmin', 'after a forced promotion a resync has to be asked for').end(['offer-resync']);
   if (state.recovery === 'automatic' && !state.trackingFailed)
     return draft.with('QueuedForSync', 'the peer is back').end(['start-sync']);
   return draft.with('WaitingOnAdmin', 'recovery policy manual').end(['offer-resync']);
@@ -273,9 +273,10 @@ function oldPrimaryReturned(
   if (state.image === 'NotEstablished') return impossible();
   draft.set({ connected: true, primaryServing: true });
   if (wroteAlone === 'both') return diverge(draft.with('Fenced', 'the old primary returned'));
-  const waiting = wroteAlone === 'old' ? 'only the old primary wrote' : 'a forced promotion waits for reverse-resync';
+  const waiting =
+    wroteAlone === 'old' ? 'only the old primary wrote' : 'after a forced promotion a resync has to be asked for';
   return outdate(state, draft)
-    .set({ forced: state.direction === 'reversed' })
+    .set({ forced: true })
     .with('Fenced', 'the old primary returned')
     .with('WaitingOnAdmin', waiting)
     .end(['demote-old-primary', 'exchange-marks', 'offer-resync']);
