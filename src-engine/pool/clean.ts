@@ -106,7 +106,7 @@ async function moveTree(core: PoolCore, root: TreeRoot, bornAfter: number, victi
     if (page === null) return pointer;
     freed.push(pointer.pbn, pointer.birth);
     moved++;
-    return writePage(core, page, sink);
+    return writePage(core, page, sink, pointer.birth);
   };
   const { pointer } = root;
   if (pointer === null || pointer.pbn === 0 || pointer.birth <= bornAfter) return { root, moved };

@@ -16,6 +16,8 @@ export class PoolDisks {
   readonly #handle: ShelfHandle;
   readonly #groups: readonly RaidGroup[];
   #members: PoolMember[];
+  /** For the pool: a label must say it. */
+  onMemberFailed: () => void = () => undefined;
   #serial = 0;
   #lastLabel: number;
 
@@ -116,6 +118,7 @@ export class PoolDisks {
   #setFailed(slot: number): void {
     this.#serial++;
     this.#members = this.#members.map((member) => (member.slot === slot ? { ...member, state: 'failed', completeLabel: this.#lastLabel } : member));
+    this.onMemberFailed();
   }
 
   #slotsOf(group: RaidGroup): readonly number[] {

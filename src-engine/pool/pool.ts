@@ -15,7 +15,8 @@ import { ReadGate } from './readers.ts';
 import type { StoredRecord } from './records.ts';
 import { validateRequest } from './request.ts';
 import type { CommitRequest } from './request.ts';
-import { worstCaseBlocks } from './reserve.ts';
+import { reserveModel, worstCaseBlocks } from './reserve.ts';
+import type { ReserveModel } from './reserve.ts';
 import { SpaceMap } from './spacemap.ts';
 import { Stage } from './stage.ts';
 import { lookup, readTree, walkTree } from './tree.ts';
@@ -58,6 +59,8 @@ export class Pool {
   /** Stripes that the cleaner could not empty; forgotten when kept roots go or a stage ends. */
   readonly #pinned = new Set<number>();
   #labelSerial = 0;
+  #model: ReserveModel;
+  #modelOf: ReadonlyMap<string, StoredRecord>;
 
   /** Use `create` or `open`. */
   constructor(deps: PoolDeps, disks: PoolDisks, space: SpaceMap, label: Label, records: ReadonlyMap<string, StoredRecord>) {
@@ -68,7 +71,10 @@ export class Pool {
     this.#records = records;
     this.id = label.poolId;
     this.name = label.name;
+    this.#model = reserveModel([], disks.core.space);
+    this.#modelOf = new Map();
     this.#labelSerial = disks.serial;
+    disks.onMemberFailed = () => void this.#recordFailure();
   }
 
   /** Writes the first label. The disks must not belong to another pool; every slot must be usable. */
@@ -291,6 +297,18 @@ export class Pool {
     await this.#writeLabels(nextLabelNumber(this.#label.number, missingActive), this.#label.table, this.#label.space);
   }
 
+  /** A member failed: unless a label on its way tells it, write one that does, so that the disk is not trusted after a crash. */
+  async #recordFailure(): Promise<void> {
+    await this.#exclusively(async () => {
+      if (this.#failure !== null || this.#disks.serial === this.#labelSerial) return;
+      try {
+        await this.relabel(false);
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
   /** Partial stripes count as room only where the journal can write them. */
   #room(): number {
     const { space, journals } = this.#disks.core;
@@ -298,9 +316,11 @@ export class Pool {
   }
 
   #worstCase(dataBlocks: number): number {
-    const { space } = this.#disks.core;
-    const volumes = [...this.#records.values()].map((record) => record.sizeBlocks);
-    return worstCaseBlocks(dataBlocks, volumes, space);
+    if (this.#modelOf !== this.#records) {
+      this.#modelOf = this.#records;
+      this.#model = reserveModel([...this.#records.values()].map((record) => record.sizeBlocks), this.#disks.core.space);
+    }
+    return worstCaseBlocks(dataBlocks, this.#model);
   }
 
   async #clean(maxStripes: number): Promise<{ readonly movedBlocks: number; readonly freedStripes: number }> {

@@ -43,6 +43,8 @@ export class Space {
   #nextGroup = 0;
   #freeStripes = 0;
   #used = 0;
+  /** Blocks not counted live, in stripes that nobody holds. */
+  #available = 0;
 
   constructor(groups: readonly SpaceGroup[], ignoreHolds: () => boolean) {
     this.groups = groups;
@@ -60,6 +62,7 @@ export class Space {
     this.#freeStripes = stripes;
     this.totalBlocks = groups.reduce((sum, group) => sum + group.stripes * group.geometry.stripeBlocks, 0);
     this.#ignoreHolds = ignoreHolds;
+    this.#available = this.totalBlocks;
   }
 
   get usedBlocks(): number {
@@ -71,15 +74,12 @@ export class Space {
     return this.#freeStripes;
   }
 
-  /** Free blocks of stripes that nobody holds, whole or partial; without partial ones when `wholeOnly`. */
+  /** Free blocks of stripes that nobody holds, whole or partial; without partial ones when `wholeOnly` (a scan). */
   allocatableBlocks(wholeOnly: boolean): number {
+    if (!wholeOnly) return this.#available;
     let sum = 0;
     for (const group of this.groups) {
-      const { stripeBlocks } = group.geometry;
-      for (let s = group.baseStripe; s < group.baseStripe + group.stripes; s++) {
-        if (this.#held[s] !== 0 || (wholeOnly && this.#live[s] !== 0)) continue;
-        sum += stripeBlocks - (this.#live[s] as number);
-      }
+      for (let s = group.baseStripe; s < group.baseStripe + group.stripes; s++) if (this.#isFree(s)) sum += group.geometry.stripeBlocks;
     }
     return sum;
   }
@@ -98,6 +98,7 @@ export class Space {
         value = (value ^ low) >>> 0;
       }
     }
+    this.#available = this.totalBlocks - this.#used;
     this.#freeStripes = 0;
     for (let stripe = 0; stripe < this.#live.length; stripe++) if (this.#isFree(stripe)) this.#freeStripes++;
   }
@@ -143,6 +144,7 @@ export class Space {
     const was = this.#isFree(stripe);
     this.#live[stripe] = (this.#live[stripe] as number) + 1;
     if (was) this.#freeStripes--;
+    if (this.#held[stripe] === 0) this.#available--;
     this.#used++;
   }
 
@@ -162,6 +164,7 @@ export class Space {
       this.#pending[pbn >>> 5] = ((this.#pending[pbn >>> 5] as number) & ~(1 << (pbn & 31))) >>> 0;
       this.#live[stripe] = (this.#live[stripe] as number) - 1;
       this.#used--;
+      if (this.#held[stripe] === 0) this.#available++;
       if (this.#isFree(stripe)) this.#freeStripes++;
     }
   }
@@ -229,10 +232,21 @@ export class Space {
   unhold(stripe: number): void {
     assert((this.#held[stripe] as number) > 0, 'stripe is held');
     this.#held[stripe] = (this.#held[stripe] as number) - 1;
-    if (this.#isFree(stripe)) this.#freeStripes++;
+    if (this.#held[stripe] !== 0) return;
+    this.#available += this.#blocksOf(stripe) - (this.#live[stripe] as number);
+    if (this.#live[stripe] === 0) this.#freeStripes++;
+  }
+
+  #blocksOf(stripe: number): number {
+    for (let g = this.groups.length - 1; g > 0; g--) {
+      const group = this.groups[g] as SpaceGroup;
+      if (stripe >= group.baseStripe) return group.geometry.stripeBlocks;
+    }
+    return (this.groups[0] as SpaceGroup).geometry.stripeBlocks;
   }
 
   #hold(stripe: number): void {
+    if (this.#held[stripe] === 0) this.#available -= this.#blocksOf(stripe) - (this.#live[stripe] as number);
     if (this.#isFree(stripe)) this.#freeStripes--;
     this.#held[stripe] = (this.#held[stripe] as number) + 1;
   }

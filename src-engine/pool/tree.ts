@@ -76,7 +76,7 @@ export async function updateTree(core: PoolCore, root: TreeRoot, changes: Change
         for (const part of parts) await one(part);
       }
     }
-    return writePage(core, page, writer);
+    return writePage(core, page, writer, changes.birth(0));
   };
   const editable = async (old: BlockPointer): Promise<Page> => {
     if (old.pbn === 0) return emptyPage(old.birth);
@@ -95,9 +95,14 @@ export async function updateTree(core: PoolCore, root: TreeRoot, changes: Change
   return { pointer: await update(await topPage(levels), levels, 0, 0, changes.length), levels };
 }
 
-/** Appends a page, or collapses it when it holds nothing but holes. */
-export function writePage(core: PoolCore, page: Page, writer: BlockSink): BlockPointer {
-  const { birth, allHoles } = summarize(page);
+/**
+ * Appends a page, or collapses it when it holds nothing but holes. Its birth is that of its newest child, at least
+ * `leastBirth`: a page must never look older than a kept root that does not contain it, or its end would be put on that
+ * root's deadlist.
+ */
+export function writePage(core: PoolCore, page: Page, writer: BlockSink, leastBirth: number): BlockPointer {
+  const { birth: newestChild, allHoles } = summarize(page);
+  const birth = Math.max(newestChild, leastBirth);
   if (allHoles) return { pbn: 0, birth, crc: 0 };
   const bytes = pageBytes(page);
   const crc = crcOfBlock(bytes);
