@@ -63,9 +63,9 @@ module.exports = {
     {
       name: 'engine-runs-really-in-one-place',
       severity: 'error',
-      comment: 'runtime/node and runtime/simulated are chosen by the hosts and the tests, never by the engine',
-      from: { path: '^src-engine/', pathNot: '^src-engine/runtime/' },
-      to: { path: '^src-engine/runtime/(node|simulated)/' },
+      comment: 'the real runtime and the simulated one are chosen in the composition root and the tests, nowhere else',
+      from: { path: '^src-engine/', pathNot: '^src-engine/(runtime/|lab/machine[.]ts$)' },
+      to: { path: '^src-engine/runtime/(node|simulated)/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'renderer-sees-the-contract',

@@ -52,6 +52,9 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
   );
 }
 
+const scalar = (value: unknown): string =>
+  typeof value === 'string' ? value : value === null ? '-' : JSON.stringify(value);
+
 /** `key  value` lines of a flat or nested object, for people. */
 export function facts(value: object, indent = ''): string {
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
@@ -67,7 +70,7 @@ export function facts(value: object, indent = ''): string {
         ].join('\n');
       }
       if (typeof inner === 'object' && inner !== null) return `${indent}${key}\n${facts(inner, `${indent}  `)}`;
-      return `${indent}${key.padEnd(width)}  ${inner === null ? '-' : String(inner)}`;
+      return `${indent}${key.padEnd(width)}  ${scalar(inner)}`;
     })
     .join('\n');
 }

@@ -116,14 +116,11 @@ function explain(error: unknown): { data: Refusal; exitCode: number } {
   };
 }
 
-function badInput(error: ORPCError<string, unknown>): Refusal {
-  const issues =
-    typeof error.data === 'object' && error.data !== null && 'issues' in error.data && Array.isArray(error.data.issues)
-      ? error.data.issues
-      : [];
-  const sentences = issues.map(
-    (issue: { path?: readonly PropertyKey[]; message?: string }) =>
-      `${(issue.path ?? []).map(String).join('.') || 'input'}: ${issue.message ?? 'invalid'}`,
+function badInput(data: unknown): Refusal {
+  const issues: unknown[] =
+    typeof data === 'object' && data !== null && 'issues' in data && Array.isArray(data.issues) ? data.issues : [];
+  const sentences = (issues as { path?: readonly PropertyKey[]; message?: string }[]).map(
+    (issue) => `${(issue.path ?? []).map(String).join('.') || 'input'}: ${issue.message ?? 'invalid'}`,
   );
   return refusal(
     'input/invalid',

@@ -94,7 +94,7 @@ function upgradeStatus(headers: Record<string, string>, path = '/rpc'): Promise<
 
 async function cookieOf(openUrl: string): Promise<string> {
   const answer = await ask(openUrl.slice(host.url.length));
-  return String(answer.headers['set-cookie']?.[0] ?? '').split(';')[0] ?? '';
+  return (answer.headers['set-cookie']?.[0] ?? '').split(';')[0] ?? '';
 }
 
 describe('rule 14: who may come in', () => {
