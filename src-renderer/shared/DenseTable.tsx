@@ -32,6 +32,8 @@ export interface Column<Row> {
   value(row: Row): string | number;
   cell?(row: Row): ReactNode;
   align?: 'left' | 'right';
+  /** Holds buttons, not values: its title is for screen readers and nothing sorts by it. */
+  plain?: boolean;
   /** CSS width; one column may be left out and takes the rest. */
   width?: string;
 }
@@ -104,7 +106,7 @@ export function DenseTable<Row>(props: Props<Row>): ReactElement {
       ref={scroller}
       className={classes['tableScroll']}
       style={height === undefined ? {} : { height }}
-      {...(height === undefined ? {} : { tabIndex: 0, role: 'region', 'aria-label': label })}
+      {...(height === undefined ? {} : { tabIndex: 0, role: 'group', 'aria-label': label })}
     >
       <table className={classes['table']} aria-label={label} aria-rowcount={shown.length + 1}>
         <colgroup>
@@ -117,6 +119,13 @@ export function DenseTable<Row>(props: Props<Row>): ReactElement {
             {table.getHeaderGroups()[0]?.headers.map((header) => {
               const sorted = header.column.getIsSorted();
               const column = byId.get(header.column.id);
+              if (column?.plain === true) {
+                return (
+                  <th key={header.id} scope="col">
+                    <span className="sr-only">{column.title}</span>
+                  </th>
+                );
+              }
               return (
                 <th
                   key={header.id}

@@ -98,7 +98,8 @@ function Broken(): ReactElement {
     { id: 'at', title: t('fault.since'), value: (row) => row.injectedAt, cell: (row) => <Time at={row.injectedAt} />, width: '100px' },
     {
       id: 'clear',
-      title: '',
+      title: t('common.actions'),
+      plain: true,
       value: () => '',
       align: 'right',
       width: '90px',

@@ -46,7 +46,8 @@ export function Workloads(): ReactElement {
     { id: 'acknowledged', title: t('workload.acknowledged'), value: (row) => row.acknowledgedWrites, cell: (row) => units.count(row.acknowledgedWrites), align: 'right', width: '150px' },
     {
       id: 'act',
-      title: '',
+      title: t('common.actions'),
+      plain: true,
       value: () => '',
       align: 'right',
       width: '90px',

@@ -16,7 +16,7 @@ function Image({ mirror, side }: { mirror: Mirror; side: SideName }): ReactEleme
     <section className={classes['image']} data-acting={acting || undefined} aria-label={t('pair.image', { side: t(`side.${side}`), volume: home.volume })}>
       <header>
         <span className={classes['imageSide']}>{t(`side.${side}`)}</span>
-        <h3>{home.volume}</h3>
+        <h2>{home.volume}</h2>
         {acting ? (
           <Badge tone="ok" icon="play">
             {t('pair.primary')}
