@@ -9,8 +9,8 @@
  * refused (`MediaError`) where that is impossible. Labels of one number never differ.
  */
 export { Pool } from './pool.ts';
-export type { PoolDeps } from './pool.ts';
-export type { OpenResult } from './open.ts';
+export type { OpenResult } from './pool.ts';
+export type { PoolDeps } from './open.ts';
 export type { CommitRequest } from './request.ts';
 export { Stage } from './stage.ts';
 export { crcOfBlock } from './block.ts';

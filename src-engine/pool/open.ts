@@ -1,12 +1,11 @@
 import { StorageError } from '../runtime/index.ts';
+import type { Runtime } from '../runtime/index.ts';
 import type { ShelfHandle } from '../disk/index.ts';
 import { BLOCK_BYTES } from '../disk/index.ts';
 import { GroupFailedError } from '../raid/index.ts';
 import { chooseLabel, decodeLabel } from './label.ts';
 import type { DiskView, Label } from './label.ts';
 import { PoolDisks } from './members.ts';
-import { Pool } from './pool.ts';
-import type { PoolDeps } from './pool.ts';
 import { decodeRecord, RECORD_BLOCKS } from './records.ts';
 import type { StoredRecord } from './records.ts';
 import { SpaceMap } from './spacemap.ts';
@@ -15,14 +14,23 @@ import type { PoolCore } from './core.ts';
 import { MediaError } from './types.ts';
 import type { Finding, JsonObject, OpenRefusalCode } from './types.ts';
 
-export type OpenResult =
-  | { readonly kind: 'open'; readonly pool: Pool; readonly findings: readonly Finding[] }
+export interface PoolDeps {
+  readonly runtime: Runtime;
+  readonly handle: ShelfHandle;
+}
+
+export type Opened<P> =
+  | { readonly kind: 'open'; readonly pool: P; readonly findings: readonly Finding[] }
   | { readonly kind: 'refused'; readonly code: OpenRefusalCode; readonly message: string; readonly details: JsonObject };
 
 /** Opens a pool as layout.md, "Label", orders: choose, relabel, then record member changes, and only then anything else. */
-export async function openPool(deps: PoolDeps, options: { readonly poolId: string; readonly minimumLabel?: number }): Promise<OpenResult> {
+export async function openPool<P extends { relabel(missingActive: boolean): Promise<void> }>(
+  deps: PoolDeps,
+  options: { readonly poolId: string; readonly minimumLabel?: number },
+  build: (disks: PoolDisks, space: SpaceMap, label: Label, records: ReadonlyMap<string, StoredRecord>) => P,
+): Promise<Opened<P>> {
   const { handle, runtime } = deps;
-  const refuse = (code: OpenRefusalCode, message: string, details: JsonObject = {}): OpenResult => ({ kind: 'refused', code, message, details });
+  const refuse = (code: OpenRefusalCode, message: string, details: JsonObject = {}): Opened<P> => ({ kind: 'refused', code, message, details });
   const findings: Finding[] = [];
   const scan = await scanDisks(handle, options.poolId, findings);
   if (scan.newer !== null) return refuse('pool/newer-format', scan.newer);
@@ -66,7 +74,7 @@ export async function openPool(deps: PoolDeps, options: { readonly poolId: strin
     const space = await SpaceMap.load(disks.core, label.space);
     const records = await loadRecords(disks.core, label);
     if ('newer' in records) return refuse('pool/newer-format', records.newer);
-    const pool = new Pool(deps, disks, space, label, records.records);
+    const pool = build(disks, space, label, records.records);
     if (disks.serial > 0 || label.epoch !== handle.epoch) await pool.relabel(missing.length > 0);
     return { kind: 'open', pool, findings };
   } catch (error) {

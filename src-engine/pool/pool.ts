@@ -1,6 +1,4 @@
 import { assert, AssertionError } from '../runtime/index.ts';
-import type { Runtime } from '../runtime/index.ts';
-import type { ShelfHandle } from '../disk/index.ts';
 import { geometryOf } from '../raid/index.ts';
 import { checkPool } from './check.ts';
 import { chooseVictims, cleanInto } from './clean.ts';
@@ -9,7 +7,7 @@ import type { Label } from './label.ts';
 import { nextLabelNumber } from './label.ts';
 import { PoolDisks } from './members.ts';
 import { openPool } from './open.ts';
-import type { OpenResult } from './open.ts';
+import type { Opened, PoolDeps } from './open.ts';
 import { PointerList } from './page.ts';
 import { ReadGate } from './readers.ts';
 import type { StoredRecord } from './records.ts';
@@ -23,10 +21,7 @@ import { lookup, readTree, walkTree } from './tree.ts';
 import { EMPTY_ROOT, PoolFailedError, PoolRequestError } from './types.ts';
 import type { BlockPointer, Capacity, PoolMember, PoolSpec, Problem, TreeRoot, VolumeRecord } from './types.ts';
 
-export interface PoolDeps {
-  readonly runtime: Runtime;
-  readonly handle: ShelfHandle;
-}
+export type OpenResult = Opened<Pool>;
 
 /** Blocks at the front of every disk that belong to the stripe journal. */
 const JOURNAL_BLOCKS = 256;
@@ -111,7 +106,7 @@ export class Pool {
   }
 
   static open(deps: PoolDeps, options: { readonly poolId: string; readonly minimumLabel?: number }): Promise<OpenResult> {
-    return openPool(deps, options);
+    return openPool(deps, options, (disks, space, label, records) => new Pool(deps, disks, space, label, records));
   }
 
   get spec(): PoolSpec {
