@@ -68,6 +68,12 @@ interface Frame {
   readonly records: LogRecord[];
   headerUsedBytes: number;
   payloadBytes: number;
+  /** For the first frame of a half: what its header says. Taken at the switch, since further ones may follow before the commit. */
+  readonly opens: {
+    readonly switchNumber: number;
+    readonly labels: Readonly<Record<string, number>>;
+    readonly positions: JsonObject;
+  } | null;
 }
 
 interface Waiter {
@@ -409,7 +415,11 @@ export class Log {
     const end = at + padded(headerUsedBytes) + framePayloadBytes;
     if (end > limitBytes) return false;
     if (frame === null) {
-      frame = { half, at, records: [], headerUsedBytes, payloadBytes: framePayloadBytes };
+      const opens =
+        at === HALF_HEADER_BYTES
+          ? { switchNumber: this.#switchNumber, labels: this.#labels, positions: this.#positions }
+          : null;
+      frame = { half, at, records: [], headerUsedBytes, payloadBytes: framePayloadBytes, opens };
       this.#open = frame;
       this.#queue.push(frame);
     }
@@ -464,8 +474,7 @@ export class Log {
     );
     const buffers = this.#buffers;
     buffers.length = 0;
-    const opensHalf = frame.at === HALF_HEADER_BYTES;
-    if (opensHalf) buffers.push(this.#halfHeader(half));
+    if (frame.opens !== null) buffers.push(this.#halfHeader(half, frame.opens));
     buffers.push(header.bytes);
     for (const record of frame.records) {
       const { payload } = record;
@@ -474,7 +483,7 @@ export class Log {
       const padding = padded(payload.length) - payload.length;
       if (padding > 0) buffers.push(ZEROS.subarray(0, padding));
     }
-    const at = opensHalf ? 0 : frame.at;
+    const at = frame.opens === null ? frame.at : 0;
     try {
       await half.file.commit(buffers, at);
     } catch (error) {
@@ -499,17 +508,17 @@ export class Log {
     if (settled > 0) this.#waiters.splice(0, settled);
   }
 
-  #halfHeader(half: Half): Uint8Array {
+  #halfHeader(half: Half, opens: NonNullable<Frame['opens']>): Uint8Array {
     return encodeHalfHeader({
       logId: this.logId,
       index: half.index,
       incarnation: this.#incarnation,
-      switchNumber: this.#switchNumber,
+      switchNumber: opens.switchNumber,
       previous: this.#chain,
       freedThrough: this.#freedThrough,
       sizeBytes: half.file.size,
-      labels: this.#labels,
-      positions: this.#positions,
+      labels: opens.labels,
+      positions: opens.positions,
     });
   }
 

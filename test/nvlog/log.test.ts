@@ -245,6 +245,22 @@ describe('halves', () => {
     expect(total).toBe(60);
   });
 
+  test('two switches before the first of them is durable keep the order of the halves', async () => {
+    const machine = new Machine();
+    const log = await machine.create();
+    log.append(write('a'));
+    const first = log.seal({ labels: { p: 1 } });
+    log.append(write('b'));
+    log.free(first.index);
+    log.seal({ labels: { p: 2 } });
+    log.append(write('c'));
+    await log.whenDurable(log.lastSequence);
+    const { recovered, lost } = await machine.crashed().reopen();
+    expect(lost).toBeNull();
+    expect(texts(recovered.records)).toEqual(['b', 'c']);
+    expect(recovered.labels).toEqual({ p: 2 });
+  });
+
   test('readBack gives the durable records that were not freed', async () => {
     const machine = new Machine();
     const log = await machine.create();
