@@ -46,5 +46,5 @@ export function openWindow({ preload, page }: WindowOptions): BrowserWindow {
 }
 
 export function goTo(window: BrowserWindow, page: string): void {
-  void window.loadURL(`${APP_ORIGIN}${page}`);
+  void window.loadURL(`${APP_ORIGIN}/#${page}`);
 }

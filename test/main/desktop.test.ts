@@ -202,7 +202,7 @@ describe('rules 11 and 12: links', () => {
     expect(recorded.calls).toContain('window.focus');
     expect(firstWindow().loaded).toHaveLength(before);
     app.emit('second-instance', {}, ['lockstep', 'lockstep://open/events']);
-    expect(firstWindow().loaded.at(-1)).toBe('app://console/events');
+    expect(firstWindow().loaded.at(-1)).toBe('app://console/#/events');
     expect(recorded.calls).toContain('app.requestSingleInstanceLock');
   });
 });
