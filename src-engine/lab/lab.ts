@@ -182,9 +182,9 @@ export class Lab {
         await writeLabFile(storage, created);
       } else {
         await lab.#powerUp();
+        lab.jobs.recover(lab.mirrors.resumers());
+        lab.drills.recover();
       }
-      lab.jobs.recover(lab.mirrors.resumers());
-      lab.drills.recover();
       return lab;
     } catch (error) {
       catalog?.close();
