@@ -45,7 +45,7 @@ describe('windows', () => {
   });
 
   test('rule 3: pages come from app://console, whose scheme has exactly three privileges', () => {
-    expect(firstWindow().loaded).toEqual([own]);
+    expect(firstWindow().loaded).toEqual([`${own}#/`]);
     expect(recorded.schemes).toEqual([
       { scheme: 'app', privileges: { standard: true, secure: true, supportFetchAPI: true } },
     ]);
