@@ -92,6 +92,11 @@ export class Peer {
     if (this.localId < this.id) this.dial();
   }
 
+  /** First contact: the other side may not know of this server yet, so this one dials whatever the order of the ids. */
+  dialNow(): void {
+    this.dial();
+  }
+
   stop(): void {
     this.stopped = true;
     this.end('this server stops');

@@ -178,7 +178,9 @@ export class Replication {
 
   /** Makes the peer known although no relationship with it exists yet. */
   connect(serverId: string): Peer {
-    return this.peerParts(serverId).peer;
+    const { peer } = this.peerParts(serverId);
+    if (!peer.connected) peer.dialNow();
+    return peer;
   }
 
   start(): void {

@@ -75,6 +75,8 @@ export class Resync {
     rel.marks.mark(RegionSet.fromBytes(rel.marks.regions.size, begun.body));
     await rel.marks.flush();
     await rel.change({ image: 'Synchronizing', lock, fracture: null, resync: { kind: this.kind, startedWallMs: this.startedWallMs, paused: false } });
+    // What is dirty now goes to disk while it is still marked: it travels as resync blocks, compared, not as a list.
+    await rel.deps.consistencyPoint('resync');
     const rootName = `resync-${runtime.random.id()}`;
     await rel.deps.peer.call('join', { relationship: rel.id, logId: rel.deps.logId, through: rel.deps.log.lastSequence, inSync: false });
     rel.primary.beginResync(rootName);

@@ -173,6 +173,8 @@ export class Roles {
     rel.primary.joined(through, true);
     runtime.covered(strict ? 'handshake/strict-rejoined' : 'handshake/rejoined');
     rel.set({ image: 'Synchronized', fracture: null, opening: '', lastContactWallMs: runtime.clock.wallMs() });
+    if (strict) rel.deps.volume.setGate({ kind: 'open' });
+    this.replication.deps.gateChanged(rel.deps.volume.id);
     await rel.commit({}, (record) => record);
     rel.report('mirror/synchronized', 'notice', 'synchronized again without a resync');
     rel.deps.announce();
@@ -329,8 +331,9 @@ export class Roles {
     }
     runtime.covered('roles/swap-demoted');
     const generation = rel.record.generation as unknown as JsonObject;
-    await peer.call('promote-planned', { relationship: rel.id, roleEpoch: rel.record.roleEpoch + 1, generation });
-    await rel.serial(() => rel.change({ roleEpoch: rel.record.roleEpoch + 1 }));
+    const roleEpoch = rel.record.roleEpoch + 1;
+    await peer.call('promote-planned', { relationship: rel.id, roleEpoch, generation });
+    await rel.serial(() => rel.change({ roleEpoch }));
     rel.deps.announce();
     return { ms: runtime.clock.nowMs() - startedMs };
   }

@@ -127,7 +127,6 @@ export class ConsistencyPoints {
   private async run(trigger: CpTrigger): Promise<CpSummary> {
     const { log, runtime } = this.deps;
     if (this.failed) throw new Error('an earlier consistency point could not be finished');
-    assert(log.canSeal(), 'the other half is free when a consistency point starts');
     const summary: Mutable<CpSummary> = {
       number: ++this.counter, trigger, startedAtMs: runtime.clock.wallMs(), phase: 'seal', phaseMs: {}, durationMs: null, blocks: 0, pools: [], mirrors: [],
     };
@@ -176,7 +175,7 @@ export class ConsistencyPoints {
   /** Step 1, synchronous: nothing can be logged between the switch of halves and the freeze of the dirty sets. */
   private seal(summary: Mutable<CpSummary>): { readonly sealed: SealedHalf; readonly parts: readonly PoolPart[] } {
     const pools = this.deps.pools();
-    const sealed = this.deps.log.seal({ labels: Object.fromEntries(pools.map((pool) => [pool.id, pool.lastLabel])) });
+    const sealed = this.sealLog(pools);
     const parts = pools.map((pool): PoolPart => {
       const volumes = this.deps.volumesOf(pool).map((volume): VolumePart => {
         const image = volume.freeze();
@@ -188,6 +187,19 @@ export class ConsistencyPoints {
     }).filter((part) => part.volumes.length > 0);
     summary.blocks = parts.reduce((sum, part) => sum + part.volumes.reduce((s, v) => s + (v.image?.vbns.length ?? 0), 0), 0);
     return { sealed, parts };
+  }
+
+  /**
+   * Switches halves. After a restart the other half may still be full of replayed records: then this point covers both
+   * halves, frees that one, and leaves the active half as it is (replay skips what is applied).
+   */
+  private sealLog(pools: readonly Pool[]): SealedHalf {
+    const { log, runtime } = this.deps;
+    if (log.canSeal()) return log.seal({ labels: Object.fromEntries(pools.map((pool) => [pool.id, pool.lastLabel])) });
+    const old = log.sealed;
+    assert(old !== null, 'a log that cannot switch halves has a sealed one');
+    runtime.covered('cp/covers-both-halves');
+    return { index: old.index, firstSequence: old.firstSequence, lastSequence: log.lastSequence };
   }
 
   /** Step 2: blocks and map pages to free stripes through RAID, the mirrors' lists at the same time. */

@@ -6,7 +6,8 @@ function block(fill: number): Uint8Array {
 }
 
 async function synchronized(pair: Pair): Promise<void> {
-  expect(await pair.world.runUntil(() => imageState(pair.north) === 'Synchronized' && imageState(pair.south) === 'Synchronized', 60_000)).toBe(true);
+  const done = (): boolean => imageState(pair.north) === 'Synchronized' && imageState(pair.south) === 'Synchronized' && pair.north.up.relationships()[0]?.resync === null;
+  expect(await pair.world.runUntil(done, 60_000)).toBe(true);
 }
 
 describe('failover, reverse resync, failback', () => {

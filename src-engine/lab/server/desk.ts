@@ -55,6 +55,7 @@ export class RelationshipDesk {
       sync: progress === null ? null : { kind: progress.kind, paused: progress.paused, percent: percentOf(progress), eta: '' },
       connected, peer: { name: this.nameOf(record.peerServerId), lostSince: lastContact, lostCause: 'no connection' },
       primaryServing, primaryStopped: false,
+      changing: connected && (theirs === undefined || theirs.role === record.role) && record.image !== 'Diverged' ? 'the handshake with the other side' : '',
       fracture: record.fracture === null ? null : record.fracture.cause === 'admin' ? 'admin' : 'system',
       marks: rel.marks.regions.count + rel.kept.regions.count + (theirs?.markedRegions ?? 0),
       forced: record.forced, safetySnapshot: record.safety === null ? null : { at: isoText(record.safety.atWallMs) },

@@ -42,7 +42,8 @@ export class StorageServer implements StorageServerFace {
   private epochs: Record<string, number> = {};
   private backToBackSinceMs: number | null = null;
   private advanceScheduled = false;
-  private awaitingPeers = false;
+  /** Mirrored volumes that were primary at the start and have not met their peer yet. */
+  private readonly awaiting = new Set<string>();
 
   constructor(deps: ServerDependencies) {
     this.deps = deps;
@@ -284,23 +285,22 @@ export class StorageServer implements StorageServerFace {
   // --- admission ---------------------------------------------------------------------------------------------------
 
   private admit(): void {
+    for (const rel of this.replication?.all() ?? []) if (rel.record.role === 'primary') this.awaiting.add(rel.deps.volume.id);
     for (const volume of this.volumesById.values()) this.admitVolume(volume.id);
-    const waiting = [...this.volumesById.values()].some((volume) => this.relationshipOfVolume(volume.id)?.record.role === 'primary');
-    if (!waiting) return;
-    this.awaitingPeers = true;
-    this.deps.runtime.clock.after(this.deps.settings.peerWaitMs, () => { this.endPeerWait(); });
+    if (this.awaiting.size > 0) this.deps.runtime.clock.after(this.deps.settings.peerWaitMs, () => { this.endPeerWait(); });
   }
 
   /** Primary bias: nobody was heard for `peerWaitMs`; mirrored volumes serve as fractured (architecture.md 5). */
   endPeerWait(): void {
-    if (!this.awaitingPeers) return;
-    this.awaitingPeers = false;
-    for (const rel of this.replication?.all() ?? []) {
-      if (rel.record.role !== 'primary' || rel.deps.volume.gate.kind !== 'held' || rel.record.image === 'Diverged') continue;
+    const waited = [...this.awaiting];
+    this.awaiting.clear();
+    for (const volumeId of waited) {
+      const rel = this.relationshipOfVolume(volumeId);
+      if (rel?.record.role !== 'primary' || rel.deps.volume.gate.kind !== 'held' || rel.record.image === 'Diverged') continue;
       this.deps.runtime.covered('server/primary-bias');
-      if (rel.primary.mode === 'marked' && rel.record.fracture === null && rel.record.image !== 'NotEstablished') {
-        void rel.primary.isolate('restart', 'the peer was not heard after the start').then(() => { this.admitVolume(rel.deps.volume.id); });
-      } else this.admitVolume(rel.deps.volume.id);
+      if (rel.primary.mode === 'marked' && rel.record.fracture === null && rel.record.image === 'Synchronized') {
+        void rel.primary.isolate('restart', 'the peer was not heard after the start').then(() => { this.admitVolume(volumeId); });
+      } else this.admitVolume(volumeId);
     }
   }
 
@@ -313,17 +313,17 @@ export class StorageServer implements StorageServerFace {
     const rel = this.relationshipOfVolume(volumeId);
     if (rel === undefined) return volume.setGate({ kind: 'open' });
     if (rel.record.role === 'secondary') {
+      this.awaiting.delete(volumeId);
       return volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${volume.record.name} is the secondary of mirror ${rel.record.name}; ${this.deps.nameOf(rel.record.peerServerId)} serves it` });
     }
-    if (rel.record.image === 'Diverged' && volume.gate.kind === 'held') return;
-    if (volume.gate.kind === 'open') return;
-    if (this.deps.runtime.planted('serve-before-handshake')) return volume.setGate({ kind: 'open' });
-    const met = rel.primary.inSync || (rel.record.fracture !== null && (!this.awaitingPeers || this.handshakeDone(rel)));
-    const fresh = rel.record.image === 'NotEstablished';
-    const syncing = rel.primary.mode === 'joined';
-    const waitedOut = !this.awaitingPeers && (rel.record.image === 'OutOfSync' || rel.record.image === 'Synchronizing');
-    const handshaken = this.handshakeDone(rel) && (rel.record.image === 'OutOfSync' || rel.record.image === 'Synchronizing' || rel.record.image === 'Outdated');
-    if (met || fresh || syncing || waitedOut || handshaken) volume.setGate({ kind: 'open' });
+    if (volume.gate.kind === 'open' || (rel.record.image === 'Diverged' && volume.gate.kind === 'held')) return;
+    const fresh = rel.record.image === 'NotEstablished' || this.deps.runtime.planted('serve-before-handshake');
+    // A copy that is no longer in sync says so durably: hosts may write here once the peer cannot have been promoted unseen.
+    const apart = rel.record.fracture !== null || rel.record.image === 'OutOfSync' || rel.record.image === 'Synchronizing' || rel.record.image === 'Outdated';
+    const met = !this.awaiting.has(volumeId) || this.handshakeDone(rel);
+    if (!fresh && !rel.primary.inSync && !(apart && met)) return;
+    this.awaiting.delete(volumeId);
+    volume.setGate({ kind: 'open' });
   }
 
   /** The peer's view of this session says that this side is still primary. */
