@@ -331,6 +331,10 @@ export class Log {
     this.#freedThrough = Math.max(this.#freedThrough, half.lastSequence);
     half.state = 'free';
     half.nextOffset = HALF_HEADER_BYTES;
+    // An abandoned file is replaced once the medium says that it is free; this does not wait for the next host write.
+    if (half.failed && this.#state === 'open') {
+      this.#place(makeRecord({ kind: 'seal' }), this.#active.file.size - SEAL_BYTES);
+    }
     this.#resume();
   }
 
