@@ -48,6 +48,16 @@ export class Keeper {
     this.handlers = handlers;
     this.active = log.fill().active;
     for (const { half, record } of recovered) this.note(half, record);
+    // After a failed sync the log moves records between its halves: from then on each may hold what either held.
+    log.onFailure = () => {
+      this.active = this.log.fill().active;
+      for (const half of [0, 1] as const) {
+        for (const [id, sequence] of this.contents[half]) {
+          const other = this.contents[half === 0 ? 1 : 0];
+          other.set(id, Math.max(other.get(id) ?? 0, sequence));
+        }
+      }
+    };
     log.onDurable = (through) => {
       this.durable(through);
     };

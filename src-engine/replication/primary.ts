@@ -289,8 +289,8 @@ export class PrimarySide implements VolumeMirror {
 
   // --- consistency points ------------------------------------------------------------------------------------------
 
-  attributes(): JsonObject {
-    return this.rel.attributes();
+  forLabel(): ReturnType<VolumeMirror['forLabel']> {
+    return this.rel.forLabel();
   }
 
   get attributesChanged(): boolean {

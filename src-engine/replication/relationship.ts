@@ -1,11 +1,12 @@
 import type { Runtime } from '../runtime/index.ts';
-import type { CommitRequest, JsonObject, Pool } from '../pool/index.ts';
+import type { CommitRequest, JsonObject, Pool, VolumeRecord } from '../pool/index.ts';
 import type { Log } from '../nvlog/index.ts';
 import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
+import { DurableRecord } from './durable-record.ts';
 import type { FractureLog } from './fracture-log.ts';
 import type { Peer } from './peer.ts';
 import { PrimarySide } from './primary.ts';
-import { adoptGeneration, recordFromJson, recordToJson, type Generation, type RelationshipRecord } from './record.ts';
+import { adoptGeneration, type Generation, type RelationshipRecord } from './record.ts';
 import { SecondarySide } from './secondary.ts';
 import type { OutgoingStream } from './stream.ts';
 
@@ -46,7 +47,7 @@ export interface RelationshipDependencies {
  */
 export class Relationship {
   readonly deps: RelationshipDependencies;
-  record: RelationshipRecord;
+  private readonly store: DurableRecord;
   /** What this side wrote that the other may miss. */
   readonly marks: FractureLog;
   /** Regions of entries that this side applied on its own, beyond the last consistency point both committed. */
@@ -54,15 +55,18 @@ export class Relationship {
   readonly primary: PrimarySide;
   readonly secondary: SecondarySide;
   private tail: Promise<unknown> = Promise.resolve();
-  private changed = false;
 
   constructor(deps: RelationshipDependencies, record: RelationshipRecord, marks: FractureLog, kept: FractureLog) {
     this.deps = deps;
-    this.record = record;
+    this.store = new DurableRecord(record);
     this.marks = marks;
     this.kept = kept;
     this.primary = new PrimarySide(this);
     this.secondary = new SecondarySide(this);
+  }
+
+  get record(): RelationshipRecord {
+    return this.store.value;
   }
 
   get id(): string {
@@ -78,52 +82,38 @@ export class Relationship {
 
   // --- the durable record ------------------------------------------------------------------------------------------
 
-  attributes(): JsonObject {
-    this.changed = false;
-    return { relationship: recordToJson(this.record) };
+  /** What a consistency point of the own server puts into its label, and what is to be called once that is durable. */
+  forLabel(): { content(volumeRecord: VolumeRecord): JsonObject; durable(): void } {
+    return this.store.prepare((record) => record);
   }
 
   get attributesChanged(): boolean {
-    return this.changed;
+    return this.store.changed;
   }
 
   /** Changes the record in memory only; a control record in the log or the next label makes it durable. */
   set(patch: Partial<RelationshipRecord>): void {
-    this.record = { ...this.record, ...patch };
-    this.changed = true;
+    this.store.set(patch);
   }
 
   /** Changes the record and makes the change durable in a label. */
   async change(patch: Partial<RelationshipRecord>): Promise<void> {
-    this.set(patch);
-    await this.commit({}, (record) => record);
+    await this.commit({}, (record) => ({ ...record, ...patch }));
   }
 
-  /** A label of the volume's pool with the record as `update` makes it, together with what else the request says. */
-  async commit(
-    request: Omit<CommitRequest, 'attributes'>,
-    update: (record: RelationshipRecord) => RelationshipRecord,
-    own: JsonObject = {},
-  ): Promise<number> {
+  /**
+   * A label of the volume's pool with the record as `update` makes it, together with what else the request says. `update`
+   * must be pure. `own` are attributes of the volume beside the relationship's.
+   */
+  async commit(request: Omit<CommitRequest, 'attributes'>, update: (record: RelationshipRecord) => RelationshipRecord, own: JsonObject = {}): Promise<number> {
     const { pool, volume } = this.deps;
+    const prepared = this.store.prepare(update);
     const { label } = await pool.commit({
       ...request,
-      attributes: [
-        {
-          volumeId: volume.id,
-          update: (volumeRecord) => {
-            this.record = update(this.record);
-            this.changed = false;
-            return { ...volumeRecord.attributes, ...own, relationship: recordToJson(this.record) };
-          },
-        },
-      ],
+      attributes: [{ volumeId: volume.id, update: (record) => ({ ...record.attributes, ...own, relationship: prepared.content(record) }) }],
     });
+    prepared.durable();
     return label;
-  }
-
-  static recordOf(attributes: JsonObject): RelationshipRecord | null {
-    return recordFromJson(attributes['relationship']);
   }
 
   // --- marks -------------------------------------------------------------------------------------------------------

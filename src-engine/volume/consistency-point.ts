@@ -29,8 +29,8 @@ export interface CpDependencies {
   readonly log: Log;
   readonly pools: () => readonly Pool[];
   readonly volumesOf: (pool: Pool) => readonly LoggedVolume[];
-  /** The whole attributes of the volume's record, evaluated while the label is made. */
-  readonly attributesOf: (volume: LoggedVolume, record: VolumeRecord, appliedSequence: number) => JsonObject;
+  /** The server's own part of a volume's attributes: what was applied of its log. */
+  readonly ownAttributes: (appliedSequence: number) => JsonObject;
   readonly intervalMs: number;
   readonly onPhase: (phase: CpPhase, cp: CpSummary) => void;
   /** A pool could not finish its consistency point; the half stays, its volumes stop. */
@@ -127,6 +127,8 @@ export class ConsistencyPoints {
   private async run(trigger: CpTrigger): Promise<CpSummary> {
     const { log, runtime } = this.deps;
     if (this.failed) throw new Error('an earlier consistency point could not be finished');
+    // A log device that failed is being replaced: nothing can be sealed before it is.
+    while (!log.canSeal() && log.sealed === null) await runtime.clock.sleep(50);
     const summary: Mutable<CpSummary> = {
       number: ++this.counter, trigger, startedAtMs: runtime.clock.wallMs(), phase: 'seal', phaseMs: {}, durationMs: null, blocks: 0, pools: [], mirrors: [],
     };
@@ -223,14 +225,21 @@ export class ConsistencyPoints {
   /** Step 3: one label swings every root of the pool. */
   private async label(part: PoolPart, sealed: SealedHalf, enter: (phase: CpPhase) => void): Promise<void> {
     const stages = part.volumes.flatMap((v) => (v.stage === null ? [] : [v.stage]));
-    const attributes = part.volumes.flatMap((v) =>
-      v.attributesDue ? [{ volumeId: v.volume.id, update: (record: VolumeRecord) => this.deps.attributesOf(v.volume, record, sealed.lastSequence) }] : [],
-    );
+    const own = this.deps.ownAttributes(sealed.lastSequence);
+    const mirrors: { durable(): void }[] = [];
+    const attributes = part.volumes.flatMap((v) => {
+      if (!v.attributesDue) return [];
+      const mirror = v.volume.mirror?.forLabel() ?? null;
+      if (mirror !== null) mirrors.push(mirror);
+      const update = (record: VolumeRecord): JsonObject => ({ ...record.attributes, ...own, ...(mirror === null ? {} : { relationship: mirror.content(record) }) });
+      return [{ volumeId: v.volume.id, update }];
+    });
     const additions = part.volumes.map((v) => v.session?.commitAdditions() ?? {});
     const keep = additions.flatMap((a) => a.keep ?? []);
     const release = additions.flatMap((a) => a.release ?? []);
     if (stages.length + attributes.length + keep.length + release.length > 0) {
       part.label = (await part.pool.commit({ stages, attributes, keep, release })).label;
+      for (const mirror of mirrors) mirror.durable();
     }
     for (const v of part.volumes) v.volume.committed(v.attributesDue ? sealed.lastSequence : 0, v.old);
     enter('label');

@@ -1,5 +1,5 @@
 import type { FrozenImage } from './frozen.ts';
-import type { CommitRequest, JsonObject } from '../pool/index.ts';
+import type { CommitRequest, JsonObject, VolumeRecord } from '../pool/index.ts';
 
 /** What of a write a mirror forwards. `payload` is null for trim and zero. */
 export interface ForwardedRecord {
@@ -25,9 +25,9 @@ export interface VolumeMirror {
   /** Called in the synchronous seal step of a consistency point; `dirty` tells whether the volume has blocks in it. Null
    * when this CP does not concern the mirror. */
   seal(dirty: boolean): CpMirrorSession | null;
-  /** The relationship's part of the volume record. Called while a label is made that will hold it. */
-  attributes(): JsonObject;
-  /** True when `attributes()` changed since it was last called for a label. */
+  /** The relationship's part of the volume record for one label; `durable` is to be called once that label is. */
+  forLabel(): { content(record: VolumeRecord): JsonObject; durable(): void };
+  /** True when something waits for a label. */
   readonly attributesChanged: boolean;
 }
 

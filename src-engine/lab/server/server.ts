@@ -145,11 +145,7 @@ export class StorageServer implements StorageServerFace {
       log,
       pools: () => [...this.pools.values()].map((open) => open.pool),
       volumesOf: (pool) => [...this.volumesById.values()].filter((volume) => this.poolIdOf.get(volume.id) === pool.id),
-      attributesOf: (volume, record, appliedSequence) => ({
-        ...record.attributes,
-        applied: { logId: log.logId, sequence: appliedSequence },
-        ...(volume.mirror === null ? {} : volume.mirror.attributes()),
-      }),
+      ownAttributes: (appliedSequence) => ({ applied: { logId: log.logId, sequence: appliedSequence } }),
       intervalMs: settings.cpIntervalMs,
       onPhase: (phase, cp) => { this.deps.onCpPhase?.(phase, cp); },
       onFailure: (_pool, error) => { this.suspend(error); },
