@@ -99,7 +99,7 @@ function explain(error: unknown): { data: Refusal; exitCode: number } {
   const inside = refusalIn(error);
   if (inside !== null) return { data: inside, exitCode: EXIT.refused };
   if (error instanceof ORPCError && error.code === 'BAD_REQUEST')
-    return { data: badInput(error), exitCode: EXIT.usage };
+    return { data: badInput(error.data), exitCode: EXIT.usage };
   if (isLostConnection(error)) {
     return {
       data: refusal(

@@ -61,6 +61,8 @@ function run(): void {
   app.on('window-all-closed', () => {
     if (process.platform !== 'darwin') app.quit();
   });
+  // Chromium's own handling of these would not wait for the engine.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => app.quit());
   let stopped = false;
   app.on('before-quit', (event) => {
     if (stopped) return;
@@ -91,7 +93,12 @@ function run(): void {
   });
 }
 
-app.enableSandbox();
+/**
+ * Chromium's sandbox does not run as root. A checkout tested as root on a throw-away machine may say `--no-sandbox`; nobody
+ * else can: `enableSandbox` overrides the switch, and a packaged build always calls it.
+ */
+const rootInCheckout = !app.isPackaged && process.getuid?.() === 0 && app.commandLine.hasSwitch('no-sandbox');
+if (!rootInCheckout) app.enableSandbox();
 registerScheme();
 lockEverything();
 if (app.requestSingleInstanceLock()) run();

@@ -179,7 +179,7 @@ class Door {
     const cookie = this.access.redeem(once);
     if (cookie === null) return plain(403, 'This URL worked once. Start the host again for a new one.');
     const response = page(
-      '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>Lockstep</title>',
+      '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/"><title>Lockstep</title>',
     );
     response.headers.set('set-cookie', cookie);
     return response;

@@ -41,6 +41,7 @@ const note = (call: string): void => void recorded.calls.push(call);
 let makeReady: () => void = () => undefined;
 const ready = new Promise<void>((resolve) => (makeReady = resolve));
 export const settings = {
+  noSandbox: false,
   isPackaged: false,
   gotLock: true,
   userData: '/nonexistent',
@@ -52,6 +53,8 @@ class FakeApp extends EventEmitter {
   get isPackaged(): boolean {
     return settings.isPackaged;
   }
+  // Said on the command line, and yet: only root in a checkout is obeyed.
+  commandLine = { hasSwitch: (name: string): boolean => name === 'no-sandbox' && settings.noSandbox };
   enableSandbox = (): void => note('app.enableSandbox');
   requestSingleInstanceLock = (): boolean => {
     note('app.requestSingleInstanceLock');
