@@ -50,6 +50,8 @@ const SAMPLE_MS = 1_000;
 /** One sample in so many is kept in the catalog. */
 const PERSIST_EVERY = 10;
 const KEEP_SAMPLES = 3_600;
+/** How long a graceful end waits for hosts' requests in flight. */
+const CLOSE_PATIENCE_MS = 5_000;
 
 export class Lab {
   readonly directory: string;
@@ -655,9 +657,12 @@ export class Lab {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.drills.close();
-    await this.workloads.close();
+    // A request that is never answered must not keep the host from ending: the power-off below ends it too.
+    const workloads = this.workloads.close();
+    await Promise.race([workloads, this.clock.sleep(CLOSE_PATIENCE_MS)]);
     this.jobs.close();
     await Promise.all(this.topology.servers.list().map((server) => this.unitOf(server.id).powerOff('the host ended')));
+    await workloads;
     this.#closed = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];

@@ -161,7 +161,7 @@ export class Mirrors {
     return at?.status.actions.find((one) => one.action === action) ?? null;
   }
 
-  /** The server to ask about an action: the secondary's for a forced promotion, the acting primary's for all others. */
+  /** The server to ask about an action: the secondary's for a forced promotion and a rollback, the acting primary's for all others. */
   #sideFor(view: MirrorView, action: MirrorAction): { readonly status: RelationshipStatus; readonly unit: ServerUnit } | null {
     const { topology, unitOf } = this.#environment;
     const unit = (volumeId: string): ServerUnit => unitOf(topology.ownerOf(topology.volumes.get(volumeId)).id);
@@ -169,7 +169,7 @@ export class Mirrors {
       { status: view.source, unit: unit(view.record.sourceVolumeId) },
       { status: view.destination, unit: unit(view.record.destinationVolumeId) },
     ];
-    const wanted = action === 'failover' ? sides.find((side) => side.status?.role === 'secondary') : undefined;
+    const wanted = action === 'failover' || action === 'rollback' ? sides.find((side) => side.status?.role === 'secondary') : undefined;
     const chosen = wanted ?? sides.find((side) => side.status !== null && side.status === view.leading);
     return chosen === undefined || chosen.status === null ? null : { status: chosen.status, unit: chosen.unit };
   }

@@ -270,12 +270,13 @@ function worst(health: readonly Health[]): Health {
   return 'ok';
 }
 
+/** The pool's own word: `healthy`, `degraded`, `failed` or `closed`. */
 function healthOf(state: string): Health {
-  if (state === 'ok' || state === 'open' || state === 'online' || state === 'optimal') return 'ok';
-  return state === 'degraded' || state === 'rebuilding' || state === 'suspended' ? 'degraded' : 'failed';
+  if (state === 'healthy') return 'ok';
+  return state === 'degraded' ? 'degraded' : 'failed';
 }
 
 function halfState(state: string, active: boolean): 'filling' | 'draining' | 'empty' {
   if (active) return 'filling';
-  return state === 'empty' || state === 'free' ? 'empty' : 'draining';
+  return state === 'free' ? 'empty' : 'draining';
 }

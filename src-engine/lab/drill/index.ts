@@ -5,11 +5,15 @@
 import type { Drill, DrillStepId } from '../../contract/index.ts';
 import { DRILL_STEPS } from '../../contract/index.ts';
 import type { Lab } from '../lab.ts';
-import { refusal, refusalOf, refuse } from '../refused.ts';
+import { Refused, refusal, refusalOf, refuse } from '../refused.ts';
+import type { MirrorRecord } from '../topology.ts';
 import { newSteps, present, TITLES, type StoredDrill, type StoredStep } from './model.ts';
 import { runStep, type StepContext } from './steps.ts';
 
 class DrillEnded extends Error {}
+
+/** How long a clean-up waits for the way back to the home roles. */
+const FAIL_BACK_MS = 60_000;
 
 export class Drills {
   readonly #lab: Lab;
@@ -179,12 +183,13 @@ export class Drills {
     });
     if (mirror !== undefined && problems.length === 0) {
       await attempt('failing back', async () => {
-        for (const action of ['reverse-resync', 'failback'] as const) {
-          const shown = lab.mirrors.present(mirror);
-          if (shown.direction !== 'reversed') return;
-          if (!shown.actions.some((one) => one.action === action && one.allowed)) continue;
-          const job = await lab.jobs.wait((await lab.mirrors.act(mirror, action, { confirm: mirror.name })).id);
-          if (job.state !== 'done') throw new Error(job.error?.message ?? `${action} ${job.state}`);
+        // What is possible shows only once both sides have talked; then resync back, then swap.
+        const untilMs = lab.clock.nowMs() + FAIL_BACK_MS;
+        while (lab.mirrors.present(mirror).direction === 'reversed' && lab.clock.nowMs() < untilMs && !this.#closed) {
+          const { actions } = lab.mirrors.present(mirror);
+          const action = (['failback', 'reverse-resync'] as const).find((name) => actions.some((one) => one.action === name && one.allowed));
+          if (action !== undefined) await this.#actOnce(mirror, action);
+          await lab.clock.sleep(100);
         }
         if (lab.mirrors.present(mirror).direction === 'reversed') throw new Error(`${mirror.name} is still reversed`);
       });
@@ -196,6 +201,16 @@ export class Drills {
     }
     this.#update({ state: outcome, endedAtMs: lab.clock.wallMs(), error });
     lab.events.append({ kind: `drill/${outcome}`, severity: 'notice', subject: `mirror/${this.#current().mirror}`, message: outcome === 'cancelled' ? 'The drill was cancelled and cleaned up' : 'What the failed drill broke was healed', details: { drill: this.#current().id } });
+  }
+
+  /** One attempt; a refusal means that the moment has passed, and the caller looks again. */
+  async #actOnce(mirror: MirrorRecord, action: 'failback' | 'reverse-resync'): Promise<void> {
+    try {
+      const job = await this.#lab.mirrors.act(mirror, action, { confirm: mirror.name });
+      await this.#lab.jobs.wait(job.id, FAIL_BACK_MS);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+    }
   }
 
   /** The fault of an interrupted drill whose id did not get into its record: the loss of its mirror's home site. */
