@@ -94,7 +94,12 @@ export default tseslint.config(
   {
     files: ['src-renderer/**/*.{ts,tsx}'],
     plugins: { 'react-hooks': reactHooks },
-    rules: { 'react-hooks/rules-of-hooks': 'error', 'react-hooks/exhaustive-deps': 'error' },
+    rules: {
+      'react-hooks/rules-of-hooks': 'error',
+      'react-hooks/exhaustive-deps': 'error',
+      // Hooks of libraries hand out bound functions that are typed as methods.
+      '@typescript-eslint/unbound-method': 'off',
+    },
   },
   {
     files: ['test/**', 'e2e/**', 'bench/**'],
