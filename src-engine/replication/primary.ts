@@ -6,7 +6,7 @@ import { encodeBlockList, type BlockUpdate } from './block-list.ts';
 import { CpDigest } from './digest.ts';
 import { Mutex } from './mutex.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
-import { openGeneration, type FractureCause } from './record.ts';
+import { basePair, openGeneration, type FractureCause } from './record.ts';
 import type { Relationship } from './relationship.ts';
 import { crcOfContent } from './secondary.ts';
 
@@ -335,7 +335,7 @@ export class PrimarySide implements VolumeMirror {
   committed(cp: number, ownCp: number, applied: number, transition: boolean): void {
     this.referencesAfter = Math.max(this.referencesAfter, applied);
     if (this.rel.record.image === 'Synchronized' || transition)
-      this.rel.set({ base: { sourceCp: cp, destinationCp: ownCp } });
+      this.rel.set({ base: basePair(this.rel.record.home, cp, ownCp) });
   }
 
   // --- resync ------------------------------------------------------------------------------------------------------

@@ -106,3 +106,8 @@ export function adoptGeneration(source: Generation): Generation {
 export function directionOf(record: Pick<RelationshipRecord, 'home' | 'role'>): 'forward' | 'reversed' {
   return (record.home === 'source') === (record.role === 'primary') ? 'forward' : 'reversed';
 }
+
+/** The base pair named by home roles, from a side's own CP number and its peer's. */
+export function basePair(home: 'source' | 'destination', ownCp: number, peerCp: number): NonNullable<RelationshipRecord['base']> {
+  return home === 'source' ? { sourceCp: ownCp, destinationCp: peerCp } : { sourceCp: peerCp, destinationCp: ownCp };
+}

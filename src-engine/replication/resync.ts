@@ -21,6 +21,15 @@ export interface ResyncResult {
   readonly ms: number;
 }
 
+interface CopyPlan {
+  readonly root: TreeRoot;
+  readonly sizeBlocks: number;
+  readonly targetEmpty: boolean;
+  /** Regions that the target marked: nothing is known of their births on this side. */
+  readonly theirs: RegionSet;
+  readonly bornAfter: number | null;
+}
+
 /** The resync ended before its transition; the target is OutOfSync and the marks that were not committed stay. */
 export class ResyncInterruptedError extends Error {
   constructor(reason: string) {
@@ -72,7 +81,8 @@ export class Resync {
     if (this.kind === 'full') rel.marks.markAll();
     const lock = rel.record.home === 'source' ? 'forward' : 'reverse';
     const begun = await rel.deps.peer.call('resync-begin', { relationship: rel.id, kind: this.kind, sizeBlocks, lock });
-    rel.marks.mark(RegionSet.fromBytes(rel.marks.regions.size, begun.body));
+    const theirs = RegionSet.fromBytes(rel.marks.regions.size, begun.body);
+    rel.marks.mark(theirs);
     await rel.marks.flush();
     await rel.change({ image: 'Synchronizing', lock, fracture: null, resync: { kind: this.kind, startedWallMs: this.startedWallMs, paused: false } });
     // What is dirty now goes to disk while it is still marked: it travels as resync blocks, compared, not as a list.
@@ -87,7 +97,7 @@ export class Resync {
       await rel.deps.consistencyPoint('resync');
       const kept = pool.volume(volume.id).keptRoots.find((root) => root.name === rootName);
       if (kept === undefined) throw new ResyncInterruptedError('the relationship left the stream before its root was kept');
-      await this.copy(kept.root, sizeBlocks, begun.result['empty'] === true);
+      await this.copy({ root: kept.root, sizeBlocks, targetEmpty: begun.result['empty'] === true, theirs, bornAfter: this.base() });
       await this.transition();
     } catch (error) {
       throw this.interrupted(error);
@@ -108,7 +118,18 @@ export class Resync {
     return error;
   }
 
-  private async copy(root: TreeRoot, sizeBlocks: number, targetEmpty: boolean): Promise<void> {
+  /**
+   * The own pool's CP number at which both contents were last equal; null where pruning by birth is not valid: nothing
+   * was ever equal, everything is to be compared, or the line of CPs was broken since (layout.md, "Mirrors").
+   */
+  private base(): number | null {
+    const { base, home } = this.rel.record;
+    if (base === null || this.kind === 'full') return null;
+    const own = home === 'source' ? base.sourceCp : base.destinationCp;
+    return this.rel.deps.volume.record.lineStart > own ? null : own;
+  }
+
+  private async copy(plan: CopyPlan): Promise<void> {
     const rel = this.rel;
     const regions = regionNumbers(rel.marks.regions);
     this.regionsTotal = regions.length;
@@ -119,7 +140,7 @@ export class Resync {
       const batch = regions.slice(at, at + window);
       const unlock = await rel.primary.wire.lock();
       try {
-        await this.copyWindow(root, sizeBlocks, batch, targetEmpty);
+        await this.copyWindow(plan, batch);
       } finally {
         unlock();
       }
@@ -165,7 +186,7 @@ export class Resync {
     if (this.rel.primary.lag.writes > 64) await clock.sleep(2);
   }
 
-  private async copyWindow(root: TreeRoot, sizeBlocks: number, regions: readonly number[], targetEmpty: boolean): Promise<void> {
+  private async copyWindow({ root, sizeBlocks, targetEmpty, theirs, bornAfter }: CopyPlan, regions: readonly number[]): Promise<void> {
     const rel = this.rel;
     const { pool, runtime, peer } = rel.deps;
     const contents = new Map<number, Uint8Array>();
@@ -174,14 +195,21 @@ export class Resync {
     for (const region of regions) {
       const first = region * REGION_BLOCKS;
       const count = Math.min(REGION_BLOCKS, sizeBlocks - first);
+      // Regions that only this side marked differ in blocks born after the base; the others are compared whole.
+      let candidates = (1 << count) - 1;
+      if (bornAfter !== null && !theirs.has(region)) {
+        candidates = 0;
+        for await (const { vbn } of pool.walk(root, { fromVbn: first, toVbn: first + count, bornAfter })) candidates |= 1 << (vbn - first);
+        runtime.covered('resync/pruned-by-birth');
+      }
       const bytes = new Uint8Array(count * BLOCK_BYTES);
-      await pool.read(root, first, count, bytes);
+      if (candidates !== 0) await pool.read(root, first, count, bytes);
       contents.set(region, bytes);
       let holes = 0;
       let look = 0;
       const hashes: Uint8Array[] = [];
       for (let i = 0; i < count; i++) {
-        if (rel.primary.changedLater(first + i)) continue;
+        if ((candidates & (1 << i)) === 0 || rel.primary.changedLater(first + i)) continue;
         look |= 1 << i;
         const block = bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
         if (isZero(block)) holes |= 1 << i;

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../pool/index.ts';
 import { BLOCK_BYTES } from '../volume/index.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
-import { type FractureCause, type Generation } from './record.ts';
+import { basePair, type FractureCause, type Generation } from './record.ts';
 import type { Relationship } from './relationship.ts';
 import type { Replication } from './replication.ts';
 import { Resync, ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
@@ -292,14 +292,16 @@ export class Roles {
   async promote(rel: Relationship): Promise<JsonObject> {
     const { runtime, log } = rel.deps;
     const startedMs = runtime.clock.nowMs();
-    const replayedRecords = rel.secondary.backlog.writes;
+    let replayedRecords = 0;
     await rel.serial(async () => {
       rel.secondary.joined = false;
       await rel.secondary.drain();
+      replayedRecords = rel.secondary.drainedSinceCommitted;
       await rel.commit({}, (record) => ({
         ...record, role: 'primary', roleEpoch: record.roleEpoch + 1, forced: true, fenced: false, image: 'Outdated',
         fracture: { cause: 'promotion', atWallMs: runtime.clock.wallMs(), sequence: 0 },
         opening: runtime.random.id(),
+        base: record.position === null ? null : basePair(record.home, record.position.ownCp, record.position.cp),
       }), { applied: { logId: log.logId, sequence: log.lastSequence } });
       rel.deps.volume.rootSwung(log.lastSequence);
     });

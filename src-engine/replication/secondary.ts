@@ -12,6 +12,7 @@ import {
 import { decodeBlockList } from './block-list.ts';
 import { CpDigest } from './digest.ts';
 import { PeerRefusedError } from './peer.ts';
+import { basePair } from './record.ts';
 import type { Relationship } from './relationship.ts';
 import type { StreamEntry } from './stream.ts';
 
@@ -50,6 +51,8 @@ export class SecondarySide {
   /** Everything of the source's log through here is in the image or in `entries`. */
   held = 0;
   joined = false;
+  /** Log records applied by this side on its own since the last consistency point that both sides committed. */
+  drainedSinceCommitted = 0;
   private use: StageUse | null = null;
   private prepared: Prepared | null = null;
 
@@ -184,6 +187,7 @@ export class SecondarySide {
     }));
     this.rel.deps.runtime.covered('secondary/drained');
     this.dropThrough(last.sequence);
+    this.drainedSinceCommitted += entries.length;
     volume.rootSwung(0);
     this.rel.deps.positionMoved();
   }
@@ -334,10 +338,11 @@ export class SecondarySide {
         },
       };
       const synchronized = record.image === 'Synchronized' || transition;
-      const based = synchronized ? { ...moved, base: { sourceCp: cp, destinationCp: ownCp } } : moved;
+      const based = synchronized ? { ...moved, base: basePair(record.home, ownCp, cp) } : moved;
       return transition ? this.rel.synchronizedRecord(based, parameters['generation']) : based;
     });
     this.dropThrough(applied);
+    this.drainedSinceCommitted = 0;
     this.held = Math.max(this.held, applied);
     this.rel.deps.volume.rootSwung(0);
     this.rel.deps.positionMoved();
