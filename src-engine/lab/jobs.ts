@@ -197,7 +197,8 @@ export class Jobs {
       live.abort.abort(new JobCancelled('the host ends'));
       this.#wake(live);
     }
-    this.#live.clear();
+    for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter();
+    this.#waiters.clear();
   }
 
   #launch(stored: StoredJob, work: JobWork): Job {

@@ -80,6 +80,7 @@ export class Lab {
   #copyNumber = 0;
   #copying: Promise<void> = Promise.resolve();
   #closed = false;
+  #closing = false;
   #timers: { cancel(): void }[] = [];
   #samples = 0;
   /** Last sample of the whole lab. */
@@ -384,7 +385,7 @@ export class Lab {
   /** Resolves when no volume waits for a handshake any more, at most after the peer wait. */
   async handshakes(): Promise<void> {
     const untilMs = this.clock.nowMs() + this.settings.peerWaitMs;
-    while (this.clock.nowMs() < untilMs && !this.#closed) {
+    while (this.clock.nowMs() < untilMs && !this.#closing) {
       const faces = this.topology.servers.list().map((server) => this.unitOf(server.id).face).filter((face) => face !== null);
       const waiting = faces.some((face) => face.volumes().some((volume) => volume.state === 'waiting'));
       const up = new Set(faces.map((face) => face.id));
@@ -655,7 +656,8 @@ export class Lab {
 
   /** Graceful: workloads stop, servers take their last consistency points, everything is closed. Idempotent. */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closing) return;
+    this.#closing = true;
     this.drills.close();
     // A request that is never answered must not keep the host from ending: the power-off below ends it too.
     const workloads = this.workloads.close();
@@ -663,6 +665,7 @@ export class Lab {
     this.jobs.close();
     await Promise.all(this.topology.servers.list().map((server) => this.unitOf(server.id).powerOff('the host ended')));
     await workloads;
+    await this.drills.rested();
     this.#closed = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];

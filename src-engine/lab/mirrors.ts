@@ -1,6 +1,7 @@
 /** Mirrors of the lab: whose word counts, and the actions as jobs whose effect is looked for before they are done. */
-import type { ImageState, Job, Mirror, MirrorAction, MirrorHistory, MirrorPreview, SideName, ConditionCode } from '../contract/index.ts';
+import type { ImageState, Job, Mirror, MirrorAction, MirrorHistory, MirrorPreview, SideName } from '../contract/index.ts';
 import { conditionCodeSchema, imageStateSchema, MIRROR_ACTIONS } from '../contract/index.ts';
+import { decisionViewOf, describeConditions } from '../replication/index.ts';
 import type { EventStream } from './event-stream.ts';
 import { instant } from './instant.ts';
 import type { JobControl, Jobs, JobWork, Resumer } from './jobs.ts';
@@ -35,22 +36,10 @@ const WATCH_MS = 100;
 /** How long an action waits for the state that proves it. */
 const EFFECT_MS = 15_000;
 
-const RUNNING_SYNC: readonly string[] = ['establish', 'resync', 'reverse-resync', 'overwrite-primary'];
+/** How long a sync that lost its peer may rest before its job is given up. */
+const TAKEN_UP_MS = 20_000;
 
-/** The step that an administrator may take to clear a condition. */
-const CLEARED_BY: Partial<Record<ConditionCode, readonly MirrorAction[]>> = {
-  SyncPaused: ['resume'],
-  FracturedAdmin: ['resync'],
-  FracturedSystem: ['resync'],
-  WaitingOnAdmin: ['resync', 'reverse-resync', 'resolve'],
-  DirectionLocked: ['resync', 'rollback'],
-  LogFailed: ['establish'],
-  BitmapFailed: ['establish'],
-};
-const NEXT_STEP: Partial<Record<ConditionCode, string>> = {
-  QueuedForSync: 'The sync begins when its turn comes.',
-  Queuing: 'Catches up when the link is back.',
-};
+const RUNNING_SYNC: readonly string[] = ['establish', 'resync', 'reverse-resync', 'overwrite-primary'];
 
 export class Mirrors {
   readonly #environment: MirrorEnvironment;
@@ -111,11 +100,7 @@ export class Mirrors {
       policy: status?.policy ?? record.policy,
       recovery: record.recovery,
       imageState,
-      conditions: (status?.conditions ?? []).flatMap((condition) => {
-        const code = conditionCodeSchema.safeParse(condition.code);
-        if (!code.success) return [];
-        return [{ code: code.data, since: instant(condition.since), cause: condition.cause, nextStep: NEXT_STEP[code.data] ?? null, clearedBy: [...(CLEARED_BY[code.data] ?? [])] }];
-      }),
+      conditions: conditionsOf(status, imageState),
       direction: status?.direction ?? 'forward',
       acting: acting === null ? null : acting.home === 'source' ? source.site : destination.site,
       source,
@@ -303,14 +288,20 @@ export class Mirrors {
     let lives = outcome?.kind === 'running';
     if (lives) void unit.over().then(() => (lives = false));
     let last: Record<string, unknown> = {};
+    let giveUpAtMs: number | null = null;
     for (;;) {
       const done = current();
-      if (done !== null) {
-        if ('error' in done) throw done.error;
-        return done.result;
+      if (done !== null && 'result' in done) return done.result;
+      const nowMs = this.#environment.clock.nowMs();
+      if (done !== null && 'error' in done) {
+        // A sync that lost its peer is taken up by the servers themselves; only when they do not is it over.
+        lives = false;
+        giveUpAtMs ??= nowMs + TAKEN_UP_MS;
+        if (!RUNNING_SYNC.includes(action) || nowMs >= giveUpAtMs) throw done.error;
       }
       const sync = this.view(record).leading?.resync ?? null;
       if (sync !== null) {
+        if (giveUpAtMs !== null) giveUpAtMs = nowMs + TAKEN_UP_MS;
         last = { regionsTotal: sync.regionsTotal, regionsDiffering: sync.regionsDiffering, bytesCopied: sync.bytesCopied, bytesVolume: sync.bytesVolume };
         control.progress({ phase: sync.paused ? 'paused' : sync.kind, done: sync.regionsDone * 65_536, total: sync.regionsTotal * 65_536 });
       } else if (!this.#stillWatching(lives) && (await this.#settled(record, action))) {
@@ -462,6 +453,31 @@ export class Mirrors {
 function stateOf(status: RelationshipStatus | null, before: ImageState | undefined): ImageState {
   const parsed = imageStateSchema.safeParse(status?.imageState);
   return parsed.success ? parsed.data : (before ?? 'NotEstablished');
+}
+
+/** The conditions for people, most severe first, with what clears them, as the state machine says. */
+function conditionsOf(status: RelationshipStatus | null, image: ImageState): Mirror['conditions'] {
+  if (status === null) return [];
+  const conditions = status.conditions.flatMap((condition) => {
+    const code = conditionCodeSchema.safeParse(condition.code);
+    return code.success ? [{ code: code.data, sinceWallMs: condition.since, cause: condition.cause }] : [];
+  });
+  const lock = conditions.find((condition) => condition.code === 'DirectionLocked')?.cause;
+  const view = decisionViewOf({
+    image,
+    conditions,
+    direction: status.direction,
+    connected: status.connected,
+    recovery: status.recovery,
+    lock: lock === 'forward' || lock === 'reverse' ? lock : null,
+  });
+  return describeConditions(view, status.lastContactWallMs ?? 0).map(({ code, sinceWallMs, cause, nextStep, clearedBy }) => ({
+    code,
+    since: instant(sinceWallMs),
+    cause,
+    nextStep,
+    clearedBy: [...clearedBy],
+  }));
 }
 
 function lagOf(status: RelationshipStatus | null): { writes: number; bytes: number; seconds: number } {

@@ -1,11 +1,11 @@
 /** The whole contract, answered by a lab. Every change is audited and, with a request id, carried out once. */
 import { implement, ORPCError } from '@orpc/server';
 import { contract, type MetricFamily, type MirrorAction, type ProcedureMeta, type Sample } from '../contract/index.ts';
+import { describeMachine } from '../replication/index.ts';
 import { instant } from './instant.ts';
 import type { Lab } from './lab.ts';
 import { followLive } from './live.ts';
 import { Refused, refusalOf, refuse } from './refused.ts';
-import { MIRROR_STATE_MACHINE } from './state-machine.ts';
 import { fromBase64, toBase64 } from './volumes.ts';
 
 /** Who asks; the door says it. */
@@ -159,7 +159,10 @@ export function createRouter(lab: Lab) {
       ),
       preview: os.mirror.preview.handler(({ input }) => lab.mirrors.preview(mirrorOf(input.mirror), input.action, input.keep)),
       history: os.mirror.history.handler(({ input }) => lab.mirrors.history(mirrorOf(input.mirror), input.limit ?? PAGE)),
-      stateMachine: os.mirror.stateMachine.handler(() => MIRROR_STATE_MACHINE),
+      stateMachine: os.mirror.stateMachine.handler(() => {
+        const { states, transitions } = describeMachine();
+        return { states: [...states], transitions: [...transitions] };
+      }),
       lagSeries: os.mirror.lagSeries.handler(({ input }) => lab.mirrors.lagSeries(mirrorOf(input.mirror), input.windowSeconds ?? WINDOW_SECONDS)),
       establish: os.mirror.establish.handler(plainAction('establish')),
       resync: os.mirror.resync.handler(plainAction('resync')),

@@ -109,6 +109,11 @@ export class Drills {
     this.#closed = true;
   }
 
+  /** After `close`, once the servers are down: resolves when no step acts any more. */
+  rested(): Promise<void> {
+    return this.#running;
+  }
+
   async #run(steps: number): Promise<void> {
     for (let taken = 0; taken < steps; taken += 1) {
       const next = this.#current().steps.find((step) => step.state === 'pending' || step.state === 'waiting');
@@ -118,6 +123,7 @@ export class Drills {
       } catch (error) {
         if (this.#closed) return;
         if (this.#cancelled) return;
+        if (error instanceof DrillEnded) return;
         this.#update({ error: refusalOf(error, 'drill/step-failed') });
         this.#lab.events.append({ kind: 'drill/failed', severity: 'error', subject: `mirror/${this.#current().mirror}`, message: `The drill failed at “${TITLES[next.id].title}”: ${error instanceof Error ? error.message : String(error)}`, details: { drill: this.#current().id, step: next.id } });
         await this.#cleanUp('failed');
@@ -194,6 +200,7 @@ export class Drills {
         if (lab.mirrors.present(mirror).direction === 'reversed') throw new Error(`${mirror.name} is still reversed`);
       });
     }
+    if (this.#closed) return; // what is owed stays in the catalog
     if (problems.length > 0) {
       this.#update({ error: refusal('drill/cleanup-incomplete', problems.join('; '), 'Repair what is named, then cancel the drill again.', { details: error === null ? {} : { first: error.message } }) });
       lab.events.append({ kind: 'drill/cleanup-incomplete', severity: 'error', subject: `mirror/${this.#current().mirror}`, message: `The drill’s clean-up is incomplete: ${problems.join('; ')}`, details: { drill: this.#current().id } });
