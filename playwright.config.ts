@@ -10,6 +10,7 @@ export default defineConfig<HostOptions>({
   testMatch: '**/*.spec.ts',
   timeout: 300_000,
   expect: { timeout: 20_000 },
+  use: { actionTimeout: 30_000 },
   workers: 1,
   fullyParallel: false,
   forbidOnly: Boolean(process.env['CI']),

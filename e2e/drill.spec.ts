@@ -9,7 +9,7 @@ test('the whole drill by point and click: crash, failover, resync, failback, and
   await expect(page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 120_000 });
 
   await shell.goTo('Recovery');
-  await page.getByRole('textbox', { name: 'Relationship' }).click();
+  await page.getByRole('combobox', { name: 'Relationship' }).click();
   await page.getByRole('option', { name: 'orders' }).click();
   await page.getByRole('button', { name: 'Start drill' }).click();
   const sheet = page.getByRole('dialog', { name: 'Drill on orders' });

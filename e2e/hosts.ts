@@ -81,7 +81,7 @@ class Watch {
   constructor(page: Page) {
     page.on('pageerror', (error) => this.complaints.push(`error in the page: ${error.message}`));
     page.on('console', (message: ConsoleMessage) => {
-      if (message.type() === 'error') this.complaints.push(`console: ${message.text()}`);
+      if (message.type() === 'error') this.complaints.push(`console: ${message.text()} ${message.location().url}`);
     });
     page.on('request', (request) => {
       const url = new URL(request.url());

@@ -1,4 +1,5 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { i18next } from '../text/i18n.ts';
 
 /** The one accent. Shade 8 is what filled controls use: white on it is 7:1. */
 const iris: MantineColorsTuple = [
@@ -61,8 +62,9 @@ export const theme = createTheme({
     Select: { defaultProps: { size: 'xs' } },
     NumberInput: { defaultProps: { size: 'xs' } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: false, transitionProps: { duration: 80 } } },
-    Modal: { defaultProps: { transitionProps: { duration: 120 } } },
-    Drawer: { defaultProps: { transitionProps: { duration: 120 } } },
+    Notification: { defaultProps: { closeButtonProps: { 'aria-label': i18next.t('common.dismiss') } } },
+    // The page itself never scrolls; the library's scroll lock would add a style element that the CSP refuses.
+    Modal: { defaultProps: { lockScroll: false, transitionProps: { duration: 120 } } },
   },
 });
 
