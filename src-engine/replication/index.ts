@@ -8,6 +8,8 @@ export { Replication, type ReplicationDependencies } from './replication.ts';
 export { Relationship, type ReplicationSettings } from './relationship.ts';
 export { PeerLostError, PeerRefusedError } from './peer.ts';
 export { ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
+export { Verify } from './verify.ts';
+export { Overwrite } from './overwrite.ts';
 export { directionOf, type RelationshipRecord } from './record.ts';
 export { viewToJson, viewOf } from './views.ts';
 export { REGION_BYTES } from './region-set.ts';

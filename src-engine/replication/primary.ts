@@ -57,6 +57,10 @@ export class PrimarySide implements VolumeMirror {
   /** Set when the next consistency point is the transition of a resync. */
   private transitionArmed = false;
   onTransition: ((outcome: CpMirrorOutcome) => void) | null = null;
+  /** A root that the next consistency point keeps on both sides, so that they can be compared. */
+  private cut: string | null = null;
+  /** The last cut that both sides committed. */
+  cutCommitted: string | null = null;
   /** Resync windows and consistency points take turns on the wire. */
   readonly wire = new Mutex();
   private lagSinceMs: number | null = null;
@@ -302,7 +306,7 @@ export class PrimarySide implements VolumeMirror {
     if (this.forwarding.kind !== 'joined' && this.forwarding.kind !== 'required')
       return new MarkingSession(this.rel, () => this.flushOwed());
     const transition = this.transitionArmed;
-    if (!dirty && !transition && (this.resyncRoot === null || this.resyncRoot.cp !== null)) return null;
+    if (!dirty && !transition && this.cut === null && (this.resyncRoot === null || this.resyncRoot.cp !== null)) return null;
     if (transition) {
       this.transitionArmed = false;
       // From this seal on, acknowledgements wait for the destination (3.13, 5).
@@ -336,6 +340,17 @@ export class PrimarySide implements VolumeMirror {
     this.referencesAfter = Math.max(this.referencesAfter, applied);
     if (this.rel.record.image === 'Synchronized' || transition)
       this.rel.set({ base: basePair(this.rel.record.home, cp, ownCp) });
+  }
+
+  keepCut(name: string | null): void {
+    this.cut = name;
+  }
+
+  /** Taken by the session of one consistency point. */
+  takeCut(): string | null {
+    const name = this.cut;
+    this.cut = null;
+    return name;
   }
 
   // --- resync ------------------------------------------------------------------------------------------------------
@@ -415,7 +430,8 @@ class JoinedSession implements CpMirrorSession {
   private cp = 0;
   private applied = 0;
   private prepared = false;
-  private keepsRoot: string | null = null;
+  private readonly keepsRoot: string | null;
+  private readonly cut: string | null;
   private unlock: (() => void) | null = null;
 
   constructor(rel: Relationship, side: PrimarySide, membership: number, transition: boolean, referencesAfter: number) {
@@ -425,7 +441,8 @@ class JoinedSession implements CpMirrorSession {
     this.membership = membership;
     this.transition = transition;
     this.referencesAfter = referencesAfter;
-    if (side.resyncRoot !== null && side.resyncRoot.cp === null) this.keepsRoot = side.resyncRoot.name;
+    this.keepsRoot = side.resyncRoot !== null && side.resyncRoot.cp === null ? side.resyncRoot.name : null;
+    this.cut = side.takeCut();
   }
 
   counts(): { listed: number; byReference: number; withData: number } {
@@ -530,8 +547,9 @@ class JoinedSession implements CpMirrorSession {
   }
 
   commitAdditions(): Pick<CommitRequest, 'keep' | 'release'> {
-    if (this.keepsRoot === null || !this.alive()) return {};
-    return { keep: [{ volumeId: this.rel.deps.volume.id, name: this.keepsRoot, purpose: 'resync', which: 'after' }] };
+    const names = [this.keepsRoot, this.cut].filter((name) => name !== null);
+    if (names.length === 0 || !this.alive()) return {};
+    return { keep: names.map((name) => ({ volumeId: this.rel.deps.volume.id, name, purpose: 'resync', which: 'after' })) };
   }
 
   async labelled(): Promise<CpMirrorOutcome> {
@@ -552,6 +570,7 @@ class JoinedSession implements CpMirrorSession {
           this.side.committed(this.cp, Number(result['ownCp']), this.applied, this.transition);
         });
         if (committed) {
+          this.side.cutCommitted = this.cut;
           if (this.transition) this.side.onTransition?.('committed');
           return 'committed';
         }

@@ -8,8 +8,10 @@ import { Peer, PeerRefusedError, type Answer } from './peer.ts';
 import { newRelationshipRecord, openGeneration, type Generation, type RelationshipRecord } from './record.ts';
 import { regionsOf } from './region-set.ts';
 import { Relationship, type RelationshipDependencies, type ReplicationSettings, type Severity } from './relationship.ts';
+import { answerOverwrite } from './overwrite.ts';
 import { Roles } from './roles.ts';
 import { OutgoingStream, type StreamEntry } from './stream.ts';
+import { answerCompare } from './verify.ts';
 import { viewFromJson, viewOf, viewToJson } from './views.ts';
 
 /** What replication needs of its server. */
@@ -224,6 +226,7 @@ export class Replication {
   }
 
   private lost(serverId: string, reason: string): void {
+    if (this.stopped) return;
     this.deps.report('peer/lost', 'warning', serverId, `lost ${this.deps.nameOf(serverId)}: ${reason}`);
     for (const rel of this.with(serverId)) {
       this.roles.forget(rel.id);
@@ -322,6 +325,8 @@ export class Replication {
         return this.viewed(parameters['view']);
       case 'cp-blocks':
         return this.background(parameters, (rel) => rel.secondary.cpBlocks(parameters, body));
+      case 'cut-release':
+        return this.background(parameters, (rel) => rel.secondary.releaseCut(String(parameters['name'])));
       case 'fractured':
         return this.background(parameters, (rel) => rel.secondary.leave());
       case 'stream-refused': {
@@ -368,6 +373,16 @@ export class Replication {
       case 'resync-flush':
         await rel.serial(() => rel.secondary.commitResync());
         return { result: {} };
+      case 'verify-compare': {
+        const differing = await rel.serial(() => answerCompare(rel, String(parameters['name']), Number(parameters['first']), Number(parameters['count']), body));
+        return { result: { differing } };
+      }
+      case 'overwrite-begin':
+        return rel.serial(() => rel.secondary.overwriteBegin(parameters));
+      case 'overwrite-read': {
+        const regions = Array.isArray(parameters['regions']) ? parameters['regions'].map(Number) : [];
+        return { result: {}, body: await rel.serial(() => answerOverwrite(rel, regions, body)) };
+      }
       case 'promote-planned':
         return { result: await this.roles.promotePlanned(rel, parameters) };
       case 'yield':

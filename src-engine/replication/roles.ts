@@ -49,7 +49,10 @@ export class Roles {
   }
 
   learned(rel: Relationship, view: RelationshipView): void {
+    const first = !this.views.has(rel.id);
     this.views.set(rel.id, view);
+    // The peer may not have ours: its hello came before the relationship existed.
+    if (first) rel.deps.peer.notify('view', { view: viewToJson(viewOf(rel)) });
     rel.set({ lastContactWallMs: rel.deps.runtime.clock.wallMs() });
     this.reconsider(rel);
   }

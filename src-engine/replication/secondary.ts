@@ -326,7 +326,9 @@ export class SecondarySide {
     this.prepared = null;
     const transition = parameters['transition'] === true;
     const ownCp = this.rel.deps.runtime.planted('label-destination-with-source-number') ? cp : prepared.stage.birth;
-    await this.rel.commit({ stages: [prepared.stage] }, (record) => {
+    const cut = parameters['cut'];
+    const keep = typeof cut === 'string' ? [{ volumeId: this.rel.deps.volume.id, name: cut, purpose: 'resync', which: 'after' } as const] : [];
+    await this.rel.commit({ stages: [prepared.stage], keep }, (record) => {
       const moved = {
         ...record,
         position: {
@@ -349,6 +351,21 @@ export class SecondarySide {
     if (transition) await this.rel.clearAllMarks();
     else if (this.rel.record.image === 'Synchronized') await this.rel.clearKept();
     return { ownCp };
+  }
+
+  /** The primary asks for this side's content: everything held goes into the image first. */
+  async overwriteBegin(parameters: JsonObject): Promise<{ readonly result: JsonObject; readonly body: readonly Uint8Array[] }> {
+    const image = this.rel.record.image;
+    if (image !== 'Consistent' && image !== 'Outdated' && image !== 'Synchronized') throw new PeerRefusedError(`the secondary's image is ${image}`, { code: 'R03' });
+    if (this.rel.deps.volume.record.sizeBlocks !== Number(parameters['sizeBlocks'])) throw new PeerRefusedError('the volumes differ in size; grow the smaller', { code: 'R19' });
+    await this.drain();
+    return { result: {}, body: [this.rel.targetMarks()] };
+  }
+
+  /** Roots kept for a comparison are no longer needed. */
+  async releaseCut(name: string): Promise<void> {
+    const { pool, volume } = this.rel.deps;
+    if (volume.record.keptRoots.some((root) => root.name === name)) await pool.commit({ release: [{ volumeId: volume.id, name }] });
   }
 
   // --- resync target -----------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 import type { Runtime } from '../../runtime/index.ts';
 import {
-  ACTIONS, PeerLostError, PeerRefusedError, REGION_BYTES, allowedActions, decideAction, decisionViewOf, describeConditions, directionOf, refuse, resyncResultJson,
+  ACTIONS, Overwrite, PeerLostError, PeerRefusedError, REGION_BYTES, Verify, allowedActions, decideAction, decisionViewOf, describeConditions, directionOf, refuse, resyncResultJson,
   type ActiveCondition, type DecisionView, type MirrorAction, type Relationship, type Replication, type ResyncKind,
 } from '../../replication/index.ts';
 import type { LoggedVolume } from '../../volume/index.ts';
@@ -52,7 +52,7 @@ export class RelationshipDesk {
     const lastContact = record.lastContactWallMs === null ? '' : isoText(record.lastContactWallMs);
     return decisionViewOf({
       policy: record.policy, recovery: record.recovery, image: record.image, direction: directionOf(record), lock: record.lock,
-      sync: progress === null ? null : { kind: progress.kind, paused: progress.paused, percent: percentOf(progress), eta: '' },
+      sync: progress === null || progress.kind === 'verify' ? null : { kind: progress.kind, paused: progress.paused, percent: percentOf(progress), eta: '' },
       connected, peer: { name: this.nameOf(record.peerServerId), lostSince: lastContact, lostCause: 'no connection' },
       primaryServing, primaryStopped: false,
       changing: connected && (theirs === undefined || theirs.role === record.role) && record.image !== 'Diverged' ? 'the handshake with the other side' : '',
@@ -119,6 +119,7 @@ export class RelationshipDesk {
       const rel = await this.replication.create(volume, {
         id: spec.id, name: spec.name, policy: spec.policy, recovery: spec.recovery, home: 'source', peerServerId: spec.peerServerId, peerVolumeId: spec.peerVolumeId,
       });
+      rel.deps.announce();
       return this.sync(rel, 'full');
     } catch (error) {
       return this.outcomeOfError(error, spec.peerServerId);
@@ -203,9 +204,42 @@ export class RelationshipDesk {
       case 'delete':
         return { kind: 'done', result: await roles.remove(rel) };
       case 'verify':
+        return this.verify(rel);
       case 'overwrite-primary':
-        return refused('mirror/not-available', `${action} is not available in this version`, '');
+        return this.overwrite(rel);
     }
+  }
+
+  private verify(rel: Relationship): ActionOutcome {
+    if (!rel.primary.inSync) return { kind: 'refused', refusal: refusalData(refuse('R02', { bytes: 'some', seconds: 0 }, false)) };
+    const verify = new Verify(rel);
+    const finished = verify.run().then((result) => {
+      rel.report(result.blocksDiffering === 0 ? 'mirror/verified' : 'mirror/verify-found-differences', result.blocksDiffering === 0 ? 'notice' : 'alert', `verify compared ${String(result.regionsCompared)} regions at consistency point ${String(result.cp)}: ${String(result.blocksDiffering)} blocks differ`);
+      return { ...result };
+    });
+    const progress = (): ResyncProgress => ({
+      kind: 'verify', regionsTotal: verify.regionsTotal, regionsDone: verify.regionsDone, regionsDiffering: verify.regionsDiffering,
+      bytesCopied: 0, bytesVolume: rel.deps.volume.sizeBytes, startedAtMs: verify.startedWallMs, paused: false,
+    });
+    return { kind: 'running', finished, progress };
+  }
+
+  /** The restore itself, then the resync that finds both sides equal. */
+  private overwrite(rel: Relationship): ActionOutcome {
+    const overwrite = new Overwrite(rel);
+    const finished = (async () => {
+      if (rel.primary.mode !== 'marked') await rel.primary.fracture('admin', 'the primary is overwritten from the secondary');
+      const result = await overwrite.run();
+      await this.replication.roles.startResync(rel, 'update').finished;
+      rel.report('mirror/primary-overwritten', 'warning', `the primary was overwritten from the secondary: ${String(result.bytesCopied)} bytes`);
+      return { ...result };
+    })();
+    finished.catch((error: unknown) => { rel.report('mirror/overwrite-interrupted', 'error', `overwriting the primary was interrupted: ${error instanceof Error ? error.message : String(error)}; repeat it or roll back`); });
+    const progress = (): ResyncProgress => ({
+      kind: 'overwrite-primary', regionsTotal: overwrite.regionsTotal, regionsDone: overwrite.regionsDone, regionsDiffering: overwrite.regionsDiffering,
+      bytesCopied: overwrite.bytesCopied, bytesVolume: rel.deps.volume.sizeBytes, startedAtMs: overwrite.startedWallMs, paused: false,
+    });
+    return { kind: 'running', finished, progress };
   }
 
   private outcomeOfError(error: unknown, peerServerId: string): ActionOutcome {

@@ -155,7 +155,7 @@ export interface RelationshipStatus {
 }
 
 export interface ResyncProgress {
-  readonly kind: 'full' | 'update' | 'reverse' | 'overwrite-primary';
+  readonly kind: 'full' | 'update' | 'reverse' | 'overwrite-primary' | 'verify';
   readonly regionsTotal: number;
   readonly regionsDone: number;
   readonly regionsDiffering: number;
