@@ -21,10 +21,10 @@ test('the whole drill by point and click: crash, failover, resync, failback, and
   await expect(steps).toBeVisible();
   const total = await steps.getByRole('listitem').count();
   const report = page.getByRole('region', { name: 'Drill report' });
-  for (let step = 0; step < total; step++) {
-    // Either the drill waits for the next step, or its report is there.
-    await expect(next.and(page.locator(':enabled')).or(report)).toBeVisible({ timeout: 120_000 });
+  for (let step = 1; step <= total; step++) {
+    await expect(page.getByText(`Step ${step} of ${total}:`).or(report)).toBeVisible({ timeout: 60_000 });
     if (await report.isVisible()) break;
+    await expect(next).toBeEnabled({ timeout: 60_000 });
     await next.click();
   }
 

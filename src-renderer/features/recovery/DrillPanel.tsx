@@ -2,7 +2,7 @@ import { Button, Checkbox, Select } from '@mantine/core';
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Drill } from '../../../src-engine/contract/index.ts';
-import { explain, requestId, rpc, useAction, useLive, useMirrorByName } from '../../client/index.ts';
+import { explain, mergeById, requestId, rpc, useAction, useLive, useMirrorByName } from '../../client/index.ts';
 import { Badge, Callout, Icon, Meter, Panel, PreviewSheet, units } from '../../shared/index.ts';
 import { Pair } from '../replication/index.ts';
 import { drillLook, isOpen, stepLook } from './drill-look.ts';
@@ -93,7 +93,12 @@ function StartDrill(): ReactElement {
 function RunningDrill({ drill }: { drill: Drill }): ReactElement {
   const { t } = useTranslation();
   const mirror = useMirrorByName(drill.mirror);
-  const advance = useAction(() => rpc().drill.advance({ drill: drill.id, requestId: requestId() }));
+  const advance = useAction(async () => {
+    const next = await rpc().drill.advance({ drill: drill.id, requestId: requestId() });
+    // The stream says the same a moment later; until then a second click must not find the old step waiting.
+    useLive.setState(({ drills }) => ({ drills: mergeById(drills, [next], new Set()) }));
+    return next;
+  });
   const cancel = useAction(() => rpc().drill.cancel({ drill: drill.id, requestId: requestId() }));
   const current = drill.steps.findIndex((step) => step.state === 'waiting' || step.state === 'running' || step.state === 'failed');
   const step = drill.steps[current];
