@@ -7,6 +7,13 @@
 export { audit, type AuditFinding, type AuditResult, type BlockTarget } from './audit.ts';
 export { judge, type Verdict } from './judge.ts';
 export { Ledger, type LedgerOptions, type LedgerProblem, type LedgerResult } from './ledger.ts';
-export { defaultSettings, RequestSource, WORKLOAD_PROFILES, type Request, type WorkloadProfile, type WorkloadSettings } from './profile.ts';
+export {
+  defaultSettings,
+  RequestSource,
+  WORKLOAD_PROFILES,
+  type Request,
+  type WorkloadProfile,
+  type WorkloadSettings,
+} from './profile.ts';
 export { BLOCK_BYTES, readBlock, stampBlock, type BlockContent, type Stamp } from './stamp.ts';
 export { Workload, type WorkloadOptions, type WorkloadState, type WorkloadStatus } from './workload.ts';

@@ -28,7 +28,9 @@ export function judge(block: Uint8Array, stream: number, vbn: number, promised: 
     case 'stamped': {
       const stamp = content.stamp;
       if (stamp.stream !== stream) {
-        return promised === 0 ? { kind: 'good', sequence: 0 } : { kind: 'misplaced', sequence: 0, belongsTo: stamp.vbn };
+        return promised === 0
+          ? { kind: 'good', sequence: 0 }
+          : { kind: 'misplaced', sequence: 0, belongsTo: stamp.vbn };
       }
       if (stamp.vbn !== vbn) return { kind: 'misplaced', sequence: 0, belongsTo: stamp.vbn };
       if (stamp.sequence >= promised) return { kind: 'good', sequence: stamp.sequence };

@@ -14,7 +14,15 @@ const FRAME_MAGIC = 0x464c534c;
 const TWO_32 = 0x1_0000_0000;
 
 /** What an item says. `value` is a sequence, but a number of blocks for `void` and a number of writes for `count`. */
-export const ITEM = { intent: 1, acknowledged: 2, void: 3, keptAcknowledged: 4, keptIssued: 5, keptCount: 6, run: 7 } as const;
+export const ITEM = {
+  intent: 1,
+  acknowledged: 2,
+  void: 3,
+  keptAcknowledged: 4,
+  keptIssued: 5,
+  keptCount: 6,
+  run: 7,
+} as const;
 
 export interface LedgerHeader {
   readonly stream: number;
@@ -42,13 +50,18 @@ export function encodeHeader(header: LedgerHeader): Uint8Array {
 export function decodeHeader(bytes: Uint8Array): HeaderResult {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = String.fromCharCode(...bytes.subarray(0, 8));
-  if (magic !== HEADER_MAGIC) return { ok: false, reason: 'damaged', expected: `magic ${HEADER_MAGIC}`, found: JSON.stringify(magic) };
+  if (magic !== HEADER_MAGIC)
+    return { ok: false, reason: 'damaged', expected: `magic ${HEADER_MAGIC}`, found: JSON.stringify(magic) };
   const version = view.getUint32(8, true);
-  if (version > LEDGER_VERSION) return { ok: false, reason: 'newer', expected: `version ${LEDGER_VERSION}`, found: `version ${version}` };
+  if (version > LEDGER_VERSION)
+    return { ok: false, reason: 'newer', expected: `version ${LEDGER_VERSION}`, found: `version ${version}` };
   const crc = crc32(bytes.subarray(0, 60));
   const found = view.getUint32(60, true);
   if (crc !== found) return { ok: false, reason: 'damaged', expected: `CRC ${hex(crc)}`, found: `CRC ${hex(found)}` };
-  return { ok: true, header: { stream: getNumber(view, 16), volumeBlocks: getNumber(view, 24), createdWallMs: getNumber(view, 32) } };
+  return {
+    ok: true,
+    header: { stream: getNumber(view, 16), volumeBlocks: getNumber(view, 24), createdWallMs: getNumber(view, 32) },
+  };
 }
 
 function hex(value: number): string {

@@ -100,14 +100,23 @@ export class Ledger {
     const bytes = new Uint8Array(HEADER_BYTES);
     if (file.size < HEADER_BYTES) {
       await file.close();
-      const problem = { file: options.path, offset: 0, expected: `at least ${HEADER_BYTES} bytes`, found: `${file.size} bytes` };
+      const problem = {
+        file: options.path,
+        offset: 0,
+        expected: `at least ${HEADER_BYTES} bytes`,
+        found: `${file.size} bytes`,
+      };
       return { ok: false, reason: 'damaged', problem };
     }
     await file.read(bytes, 0);
     const decoded = decodeHeader(bytes);
     if (!decoded.ok) {
       await file.close();
-      return { ok: false, reason: decoded.reason, problem: { file: options.path, offset: 0, expected: decoded.expected, found: decoded.found } };
+      return {
+        ok: false,
+        reason: decoded.reason,
+        problem: { file: options.path, offset: 0, expected: decoded.expected, found: decoded.found },
+      };
     }
     const ledger = new Ledger(options, file, decoded.header.stream, decoded.header.createdWallMs);
     const tornTailAt = await ledger.#replay((kind, vbn, blocks, value) => {
@@ -152,7 +161,10 @@ export class Ledger {
 
   /** Enters the intent to write `blocks` (1..255) blocks from `vbn`; the first of their sequences. Issue after `flushed()`. */
   issue(vbn: number, blocks: number): number {
-    assert(blocks >= 1 && blocks <= 255 && vbn >= 0 && vbn + blocks <= this.volumeBlocks, 'a ledger intent inside the volume');
+    assert(
+      blocks >= 1 && blocks <= 255 && vbn >= 0 && vbn + blocks <= this.volumeBlocks,
+      'a ledger intent inside the volume',
+    );
     const sequence = this.#nextSequence;
     this.#append(ITEM.intent, vbn, blocks, sequence);
     this.#apply(ITEM.intent, vbn, blocks, sequence);
@@ -210,7 +222,8 @@ export class Ledger {
     await this.flushed();
     await this.#replay((kind, vbn, blocks, value) => {
       if (kind === ITEM.void) {
-        for (const key of missing.keys()) if (key >= vbn && key < vbn + value) voidBefore.set(key, missing.get(key) ?? 0);
+        for (const key of missing.keys())
+          if (key >= vbn && key < vbn + value) voidBefore.set(key, missing.get(key) ?? 0);
         return;
       }
       if (kind !== ITEM.acknowledged && kind !== ITEM.keptAcknowledged) return;
@@ -343,7 +356,10 @@ export class Ledger {
     const temporary = `${this.path}.new`;
     if (await this.#storage.exists(temporary)) await this.#storage.remove(temporary);
     const file = await this.#storage.open(temporary, { create: true, size: capacity });
-    await file.write([encodeHeader({ stream: this.stream, volumeBlocks: this.volumeBlocks, createdWallMs: this.#createdWallMs })], 0);
+    await file.write(
+      [encodeHeader({ stream: this.stream, volumeBlocks: this.volumeBlocks, createdWallMs: this.#createdWallMs })],
+      0,
+    );
     let tail = HEADER_BYTES;
     let link = 0;
     let items: [number, number, number][] = [[ITEM.run, 0, this.#runs]];
@@ -363,7 +379,8 @@ export class Ledger {
       if (issued === 0) continue;
       items.push([ITEM.keptIssued, vbn, issued]);
       const acknowledged = this.#acknowledged[vbn] ?? 0;
-      if (acknowledged > 0) items.push([ITEM.keptAcknowledged, vbn, acknowledged], [ITEM.keptCount, vbn, this.#counts[vbn] ?? 0]);
+      if (acknowledged > 0)
+        items.push([ITEM.keptAcknowledged, vbn, acknowledged], [ITEM.keptCount, vbn, this.#counts[vbn] ?? 0]);
       if (items.length >= MAX_FRAME_ITEMS) await seal();
     }
     if (items.length > 0) await seal();
@@ -378,7 +395,10 @@ export class Ledger {
   }
 
   /** Visits all items of the file; offset of a torn tail or null. With `readOnly` the tail position is left alone. */
-  async #replay(visit: (kind: number, vbn: number, blocks: number, value: number) => void, readOnly = false): Promise<number | null> {
+  async #replay(
+    visit: (kind: number, vbn: number, blocks: number, value: number) => void,
+    readOnly = false,
+  ): Promise<number | null> {
     const reader = new WindowReader(this.#file, readOnly ? this.#tail : this.#file.size);
     let at = HEADER_BYTES;
     let link = 0;

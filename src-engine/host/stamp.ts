@@ -12,7 +12,18 @@ const SECTOR_WORDS = SECTOR_BYTES / 4;
 /** First word of every sector; `LSw1` little endian. */
 const TAG = 0x3177534c;
 /** Word offsets in the head of sector 0. Every other sector has only tag, sector number and sequence. */
-const AT = { tag: 0, sector: 1, sequenceLow: 2, sequenceHigh: 3, stream: 4, vbn: 6, wall: 8, run: 10, checkA: 12, checkB: 13 } as const;
+const AT = {
+  tag: 0,
+  sector: 1,
+  sequenceLow: 2,
+  sequenceHigh: 3,
+  stream: 4,
+  vbn: 6,
+  wall: 8,
+  run: 10,
+  checkA: 12,
+  checkB: 13,
+} as const;
 const TWO_32 = 0x1_0000_0000;
 
 export interface Stamp {
@@ -139,4 +150,3 @@ export function readBlock(block: Uint8Array): BlockContent {
   for (let i = 0; i < WORDS; i += 1) if (words[i] !== 0) return { kind: 'foreign' };
   return { kind: 'zero' };
 }
-

@@ -134,7 +134,8 @@ export class Workload {
         const atMs = Math.max(this.#nextAtMs, clock.nowMs());
         this.#nextAtMs = atMs + 1000 / settings.ratePerSecond;
         // In short naps, so that a slow workload can be stopped and paused without waiting for its next request.
-        while (this.#current() === 'running' && atMs > clock.nowMs()) await clock.sleep(Math.min(NAP_MS, atMs - clock.nowMs()));
+        while (this.#current() === 'running' && atMs > clock.nowMs())
+          await clock.sleep(Math.min(NAP_MS, atMs - clock.nowMs()));
       }
       if (this.#current() === 'paused') continue;
       if (this.#current() !== 'running') return;
@@ -212,7 +213,9 @@ export class Workload {
       if (this.#state !== 'failed') {
         this.#state = 'failed';
         this.#wake();
-        this.#options.onFailed?.(`the ledger cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+        this.#options.onFailed?.(
+          `the ledger cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+        );
       }
       throw error;
     }
@@ -226,7 +229,12 @@ export class Workload {
     for (let i = 0; i < request.blocks; i += 1) {
       const vbn = request.vbn + i;
       if (ledger.issuedSequence(vbn) === 0) continue;
-      const verdict = judge(bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES), ledger.stream, vbn, promised[i] ?? 0);
+      const verdict = judge(
+        bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES),
+        ledger.stream,
+        vbn,
+        promised[i] ?? 0,
+      );
       if (verdict.kind === 'good') continue;
       this.#violations += 1;
       this.#options.onViolation?.({

@@ -18,7 +18,13 @@ export type LabFile = z.infer<typeof labFileSchema>;
 
 /** Each takes the parsed file of format index to index + 1. Format 0 had no id and called its birth `created`. */
 const MIGRATIONS: readonly ((file: Record<string, unknown>, newId: () => string) => Record<string, unknown>)[] = [
-  (file, newId) => ({ format: 1, id: newId(), name: file['name'] ?? 'lab', demo: file['demo'] ?? null, createdAtMs: file['created'] ?? 0 }),
+  (file, newId) => ({
+    format: 1,
+    id: newId(),
+    name: file['name'] ?? 'lab',
+    demo: file['demo'] ?? null,
+    createdAtMs: file['created'] ?? 0,
+  }),
 ];
 
 export async function writeLabFile(storage: Storage, file: LabFile): Promise<void> {
@@ -33,7 +39,8 @@ export interface LabFileOpening {
 
 /** Reads and, where older, migrates after a backup. Refuses newer formats and damage, and changes nothing then. */
 export async function readLabFile(storage: Storage, newId: () => string, wallMs: number): Promise<LabFileOpening> {
-  if (!(await storage.exists(FILE))) refuse('lab/not-found', 'There is no lab in this directory.', 'Create one with lab create.');
+  if (!(await storage.exists(FILE)))
+    refuse('lab/not-found', 'There is no lab in this directory.', 'Create one with lab create.');
   const bytes = await readSmallFile(storage, FILE);
   let parsed: unknown = null;
   try {
@@ -41,12 +48,18 @@ export async function readLabFile(storage: Storage, newId: () => string, wallMs:
   } catch {
     parsed = null;
   }
-  const format = typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>)['format'] : undefined;
+  const format =
+    typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>)['format'] : undefined;
   if (typeof format !== 'number' || !Number.isInteger(format) || format < 0) damaged('a JSON object with a format');
   if (format > LAB_FORMAT) {
-    refuse('lab/newer-format', `This lab has format ${format}; this program knows formats up to ${LAB_FORMAT}. Nothing was changed.`, 'Open it with the program that made it, or a newer one.', {
-      details: { file: FILE, found: format, known: LAB_FORMAT },
-    });
+    refuse(
+      'lab/newer-format',
+      `This lab has format ${format}; this program knows formats up to ${LAB_FORMAT}. Nothing was changed.`,
+      'Open it with the program that made it, or a newer one.',
+      {
+        details: { file: FILE, found: format, known: LAB_FORMAT },
+      },
+    );
   }
   let file = parsed as Record<string, unknown>;
   let migrated: LabFileOpening['migrated'] = null;
@@ -57,13 +70,19 @@ export async function readLabFile(storage: Storage, newId: () => string, wallMs:
     migrated = { from: format, backup };
   }
   const valid = labFileSchema.safeParse(file);
-  if (!valid.success) damaged(valid.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+  if (!valid.success)
+    damaged(valid.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
   if (migrated !== null) await writeLabFile(storage, valid.data);
   return { file: valid.data, migrated };
 }
 
 function damaged(expected: string): never {
-  refuse('lab/damaged', `${FILE} cannot be read: expected ${expected}.`, `Restore ${FILE} from backups/; the data of the lab are in arrays/ and untouched.`, {
-    details: { file: FILE, offset: 0, expected },
-  });
+  refuse(
+    'lab/damaged',
+    `${FILE} cannot be read: expected ${expected}.`,
+    `Restore ${FILE} from backups/; the data of the lab are in arrays/ and untouched.`,
+    {
+      details: { file: FILE, offset: 0, expected },
+    },
+  );
 }

@@ -65,7 +65,13 @@ export class EventStream {
   }
 
   /** Oldest first after `after`; newest first before `before`; the newest page without both. */
-  page(options: { readonly after?: number | undefined; readonly before?: number | undefined; readonly limit: number } & EventFilter): LabEvent[] {
+  page(
+    options: {
+      readonly after?: number | undefined;
+      readonly before?: number | undefined;
+      readonly limit: number;
+    } & EventFilter,
+  ): LabEvent[] {
     const found: LabEvent[] = [];
     const forward = options.after !== undefined;
     let at = options.after ?? options.before ?? Number.MAX_SAFE_INTEGER;
@@ -81,7 +87,10 @@ export class EventStream {
   }
 
   /** Every event after `after` in order, without gaps; ends when the lab closes or `signal` fires. */
-  async *follow(options: { readonly after?: number | undefined } & EventFilter, signal?: AbortSignal): AsyncGenerator<LabEvent, void> {
+  async *follow(
+    options: { readonly after?: number | undefined } & EventFilter,
+    signal?: AbortSignal,
+  ): AsyncGenerator<LabEvent, void> {
     let at = options.after ?? this.lastId;
     while (!this.#closed && signal?.aborted !== true) {
       const rows = this.#catalog.eventsAfter(at, PAGE);
@@ -122,7 +131,9 @@ function present(row: EventRow): LabEvent {
 }
 
 function matches(row: EventRow, filter: EventFilter): boolean {
-  if (filter.severity !== undefined && SEVERITIES.indexOf(row.severity) > SEVERITIES.indexOf(filter.severity)) return false;
-  if (filter.subject !== undefined && row.subject !== filter.subject && !row.subject.startsWith(`${filter.subject}/`)) return false;
+  if (filter.severity !== undefined && SEVERITIES.indexOf(row.severity) > SEVERITIES.indexOf(filter.severity))
+    return false;
+  if (filter.subject !== undefined && row.subject !== filter.subject && !row.subject.startsWith(`${filter.subject}/`))
+    return false;
   return filter.kind === undefined || row.kind === filter.kind || row.kind.startsWith(`${filter.kind}/`);
 }

@@ -56,10 +56,16 @@ export class Faults {
   }
 
   siteLost(siteId: string): boolean {
-    return [...this.#faults.values()].some((fault) => fault.kind === 'lab-power-loss' || (fault.kind === 'site-loss' && fault.target === siteId));
+    return [...this.#faults.values()].some(
+      (fault) => fault.kind === 'lab-power-loss' || (fault.kind === 'site-loss' && fault.target === siteId),
+    );
   }
 
-  linkState(linkId: string): { readonly cut: boolean; readonly latencyMs: number | null; readonly bytesPerSecond: number | null } {
+  linkState(linkId: string): {
+    readonly cut: boolean;
+    readonly latencyMs: number | null;
+    readonly bytesPerSecond: number | null;
+  } {
     const of = [...this.#faults.values()].filter((fault) => fault.target === linkId);
     return {
       cut: of.some((fault) => fault.kind === 'link-cut'),
@@ -73,10 +79,13 @@ export class Faults {
     const known = this.#describe(spec);
     const same = [...this.#faults.values()].find((fault) => fault.kind === spec.kind && fault.target === known.target);
     if (same !== undefined && spec.kind !== 'clock-jump' && Object.keys(known.parameters).length === 0) {
-      refuse('fault/in-effect', `${known.message} already (${same.id}).`, 'Clear it first.', { details: { fault: same.id } });
+      refuse('fault/in-effect', `${known.message} already (${same.id}).`, 'Clear it first.', {
+        details: { fault: same.id },
+      });
     }
     const id = same?.id ?? random.id();
-    const parameters = spec.kind === 'clock-jump' ? { seconds: (same?.parameters['seconds'] ?? 0) + spec.seconds } : known.parameters;
+    const parameters =
+      spec.kind === 'clock-jump' ? { seconds: (same?.parameters['seconds'] ?? 0) + spec.seconds } : known.parameters;
     const fault: StoredFault = { id, kind: spec.kind, ...known, parameters, injectedAtMs: clock.wallMs() };
     // Durable first: a host that dies now comes back to the same broken lab.
     catalog.put('faults', { id, name: id, body: fault });
@@ -86,7 +95,13 @@ export class Faults {
       const why = this.holdsDown(server);
       if (why !== null) this.#environment.unitOf(server.id).crash(why);
     }
-    events.append({ kind: 'fault/injected', severity: 'warning', subject: fault.subject, message: fault.message, details: { fault: id, kind: spec.kind, ...parameters } });
+    events.append({
+      kind: 'fault/injected',
+      severity: 'warning',
+      subject: fault.subject,
+      message: fault.message,
+      details: { fault: id, kind: spec.kind, ...parameters },
+    });
     this.#environment.changed();
     return present(fault);
   }
@@ -95,16 +110,26 @@ export class Faults {
   async clear(ref?: string): Promise<Fault[]> {
     const { catalog, events, topology, unitOf } = this.#environment;
     const cleared = ref === undefined ? [...this.#faults.values()] : [this.#find(ref)];
-    const powered = cleared.some((fault) => fault.kind === 'server-crash' || fault.kind === 'site-loss' || fault.kind === 'lab-power-loss');
+    const powered = cleared.some(
+      (fault) => fault.kind === 'server-crash' || fault.kind === 'site-loss' || fault.kind === 'lab-power-loss',
+    );
     for (const fault of cleared) {
       catalog.remove('faults', fault.id);
       this.#faults.delete(fault.id);
-      events.append({ kind: 'fault/cleared', severity: 'notice', subject: fault.subject, message: `Healed: ${fault.message}`, details: { fault: fault.id, kind: fault.kind } });
+      events.append({
+        kind: 'fault/cleared',
+        severity: 'notice',
+        subject: fault.subject,
+        message: `Healed: ${fault.message}`,
+        details: { fault: fault.id, kind: fault.kind },
+      });
     }
     this.apply();
     this.#environment.changed();
     if (powered) {
-      const waking = topology.servers.list().filter((server) => server.power === 'on' && this.holdsDown(server) === null);
+      const waking = topology.servers
+        .list()
+        .filter((server) => server.power === 'on' && this.holdsDown(server) === null);
       await Promise.all(waking.map((server) => unitOf(server.id).powerOn()));
       await this.#environment.handshakes();
     }
@@ -117,7 +142,13 @@ export class Faults {
       if (fault.kind !== 'server-crash' || fault.target !== serverId) continue;
       this.#environment.catalog.remove('faults', fault.id);
       this.#faults.delete(fault.id);
-      this.#environment.events.append({ kind: 'fault/cleared', severity: 'notice', subject: fault.subject, message: `Healed: ${fault.message}`, details: { fault: fault.id, kind: fault.kind } });
+      this.#environment.events.append({
+        kind: 'fault/cleared',
+        severity: 'notice',
+        subject: fault.subject,
+        message: `Healed: ${fault.message}`,
+        details: { fault: fault.id, kind: fault.kind },
+      });
     }
   }
 
@@ -143,22 +174,34 @@ export class Faults {
       }
     });
     let seconds = 0;
-    for (const fault of this.#faults.values()) if (fault.kind === 'clock-jump') seconds += fault.parameters['seconds'] ?? 0;
+    for (const fault of this.#faults.values())
+      if (fault.kind === 'clock-jump') seconds += fault.parameters['seconds'] ?? 0;
     this.#environment.setWallOffset(seconds * 1000);
   }
 
   #find(ref: string): StoredFault {
     const fault = this.#faults.get(ref);
-    if (fault === undefined) refuse('fault/not-found', `There is no fault ${ref}.`, 'List the faults to see their ids.', { field: 'fault' });
+    if (fault === undefined)
+      refuse('fault/not-found', `There is no fault ${ref}.`, 'List the faults to see their ids.', { field: 'fault' });
     return fault;
   }
 
-  #describe(spec: FaultSpec): { readonly target: string; readonly subject: string; readonly message: string; readonly parameters: Record<string, number> } {
+  #describe(spec: FaultSpec): {
+    readonly target: string;
+    readonly subject: string;
+    readonly message: string;
+    readonly parameters: Record<string, number>;
+  } {
     const { topology } = this.#environment;
     switch (spec.kind) {
       case 'server-crash': {
         const server = topology.servers.find(spec.server);
-        return { target: server.id, subject: `server/${server.name}`, message: `${server.name} crashed`, parameters: {} };
+        return {
+          target: server.id,
+          subject: `server/${server.name}`,
+          message: `${server.name} crashed`,
+          parameters: {},
+        };
       }
       case 'site-loss': {
         const site = topology.sites.find(spec.site);
@@ -170,16 +213,31 @@ export class Faults {
       }
       case 'link-latency': {
         const link = topology.links.find(spec.link);
-        return { target: link.id, subject: `link/${link.name}`, message: `Link ${link.name} has ${spec.latencyMs} ms of latency`, parameters: { latencyMs: spec.latencyMs } };
+        return {
+          target: link.id,
+          subject: `link/${link.name}`,
+          message: `Link ${link.name} has ${spec.latencyMs} ms of latency`,
+          parameters: { latencyMs: spec.latencyMs },
+        };
       }
       case 'link-bandwidth': {
         const link = topology.links.find(spec.link);
-        return { target: link.id, subject: `link/${link.name}`, message: `Link ${link.name} carries ${spec.bytesPerSecond} bytes a second`, parameters: { bytesPerSecond: spec.bytesPerSecond } };
+        return {
+          target: link.id,
+          subject: `link/${link.name}`,
+          message: `Link ${link.name} carries ${spec.bytesPerSecond} bytes a second`,
+          parameters: { bytesPerSecond: spec.bytesPerSecond },
+        };
       }
       case 'lab-power-loss':
         return { target: '', subject: 'lab/power', message: 'The power of the whole lab is lost', parameters: {} };
       case 'clock-jump':
-        return { target: '', subject: 'lab/clock', message: `The wall clock jumped by ${spec.seconds} s`, parameters: { seconds: spec.seconds } };
+        return {
+          target: '',
+          subject: 'lab/clock',
+          message: `The wall clock jumped by ${spec.seconds} s`,
+          parameters: { seconds: spec.seconds },
+        };
     }
   }
 }

@@ -32,7 +32,11 @@ export interface OpenedLab {
 /** Throws `Refused` (its `refusal` is the contract's) where the lab cannot be opened or made. */
 export async function openLab(request: OpenLabRequest): Promise<OpenedLab> {
   const { process, ...options } = request;
-  const lab = await Lab.open({ ...options, machine: nodeMachine(process), makeServer: (dependencies) => new StorageServer(dependencies) });
+  const lab = await Lab.open({
+    ...options,
+    machine: nodeMachine(process),
+    makeServer: (dependencies) => new StorageServer(dependencies),
+  });
   return {
     lab,
     router: createRouter(lab),

@@ -27,7 +27,12 @@ export interface JobSpec {
 export interface JobControl {
   readonly id: string;
   /** `total` null: the end is not known. Units are bytes where a rate is to be shown. */
-  progress(report: { readonly phase?: string; readonly done?: number; readonly total?: number | null; readonly bytes?: boolean }): void;
+  progress(report: {
+    readonly phase?: string;
+    readonly done?: number;
+    readonly total?: number | null;
+    readonly bytes?: boolean;
+  }): void;
   /** To be called between steps: waits while paused, throws when cancelled. */
   checkpoint(): Promise<void>;
   readonly signal: AbortSignal;
@@ -45,7 +50,11 @@ export interface JobWork {
 }
 
 /** Takes an interrupted job up again; null: this one cannot be. */
-export type Resumer = (job: { readonly id: string; readonly subject: string; readonly parameters: Record<string, unknown> }) => JobWork | null;
+export type Resumer = (job: {
+  readonly id: string;
+  readonly subject: string;
+  readonly parameters: Record<string, unknown>;
+}) => JobWork | null;
 
 interface StoredJob extends Omit<Job, 'createdAt' | 'endedAt'> {
   readonly createdAtMs: number;
@@ -78,7 +87,12 @@ export class Jobs {
   #changed: (job: Job) => void = () => undefined;
   #closed = false;
 
-  constructor(options: { readonly catalog: Catalog; readonly events: EventStream; readonly clock: Clock; readonly random: Random }) {
+  constructor(options: {
+    readonly catalog: Catalog;
+    readonly events: EventStream;
+    readonly clock: Clock;
+    readonly random: Random;
+  }) {
     this.#catalog = options.catalog;
     this.#events = options.events;
     this.#clock = options.clock;
@@ -108,7 +122,13 @@ export class Jobs {
       error: null,
       parameters: spec.parameters ?? {},
     };
-    this.#events.append({ kind: 'job/started', severity: 'info', subject: spec.subject, message: `${title(spec.kind)} started`, details: { job: stored.id } });
+    this.#events.append({
+      kind: 'job/started',
+      severity: 'info',
+      subject: spec.subject,
+      message: `${title(spec.kind)} started`,
+      details: { job: stored.id },
+    });
     return this.#launch(stored, work);
   }
 
@@ -119,18 +139,43 @@ export class Jobs {
       if (isFinished(stored.state)) continue;
       const work = resumers[stored.kind]?.(stored) ?? null;
       if (work === null) {
-        const error = refusal('job/interrupted', 'The host ended while this ran, and it cannot be taken up again.', 'Look at what it left behind, then start it again.');
-        this.#save({ ...stored, state: 'failed', endedAtMs: this.#clock.wallMs(), etaSeconds: null, rateBytesPerSecond: null, error });
-        this.#events.append({ kind: 'job/failed', severity: 'error', subject: stored.subject, message: `${title(stored.kind)} was interrupted by the end of the host`, details: { job: stored.id } });
+        const error = refusal(
+          'job/interrupted',
+          'The host ended while this ran, and it cannot be taken up again.',
+          'Look at what it left behind, then start it again.',
+        );
+        this.#save({
+          ...stored,
+          state: 'failed',
+          endedAtMs: this.#clock.wallMs(),
+          etaSeconds: null,
+          rateBytesPerSecond: null,
+          error,
+        });
+        this.#events.append({
+          kind: 'job/failed',
+          severity: 'error',
+          subject: stored.subject,
+          message: `${title(stored.kind)} was interrupted by the end of the host`,
+          details: { job: stored.id },
+        });
         continue;
       }
-      this.#events.append({ kind: 'job/resumed', severity: 'notice', subject: stored.subject, message: `${title(stored.kind)} was taken up again after a restart`, details: { job: stored.id } });
+      this.#events.append({
+        kind: 'job/resumed',
+        severity: 'notice',
+        subject: stored.subject,
+        message: `${title(stored.kind)} was taken up again after a restart`,
+        details: { job: stored.id },
+      });
       this.#launch({ ...stored, state: 'running', phase: 'taken up again' }, work);
     }
   }
 
   list(filter: { readonly state?: JobState | undefined; readonly limit?: number | undefined } = {}): Job[] {
-    const jobs = this.#catalog.all('jobs').map((document) => this.#present(this.#live.get(document.id)?.stored ?? (document.body as StoredJob)));
+    const jobs = this.#catalog
+      .all('jobs')
+      .map((document) => this.#present(this.#live.get(document.id)?.stored ?? (document.body as StoredJob)));
     const matching = filter.state === undefined ? jobs : jobs.filter((job) => job.state === filter.state);
     return filter.limit === undefined ? matching : matching.slice(-filter.limit);
   }
@@ -141,7 +186,10 @@ export class Jobs {
 
   /** Running jobs of a subject. */
   running(subject?: string): Job[] {
-    return [...this.#live.values()].map((live) => live.stored).filter((job) => subject === undefined || job.subject === subject).map((job) => this.#present(job));
+    return [...this.#live.values()]
+      .map((live) => live.stored)
+      .filter((job) => subject === undefined || job.subject === subject)
+      .map((job) => this.#present(job));
   }
 
   /** The finished job, or as it is after `timeoutMs`. */
@@ -202,7 +250,15 @@ export class Jobs {
   }
 
   #launch(stored: StoredJob, work: JobWork): Job {
-    const live: LiveJob = { stored, work, abort: new AbortController(), paused: null, savedAtMs: this.#clock.nowMs(), rate: null, finished: Promise.resolve() };
+    const live: LiveJob = {
+      stored,
+      work,
+      abort: new AbortController(),
+      paused: null,
+      savedAtMs: this.#clock.nowMs(),
+      rate: null,
+      finished: Promise.resolve(),
+    };
     this.#live.set(stored.id, live);
     this.#save(stored);
     live.finished = this.#run(live);
@@ -216,20 +272,37 @@ export class Jobs {
     live.stored = { ...live.stored, ...outcome, endedAtMs: this.#clock.wallMs(), etaSeconds: null };
     this.#save(live.stored);
     const { id, kind, subject, state, error } = live.stored;
-    const message = state === 'done' ? `${title(kind)} finished` : state === 'cancelled' ? `${title(kind)} was cancelled` : `${title(kind)} failed: ${error?.message ?? ''}`;
-    this.#events.append({ kind: `job/${state}`, severity: state === 'failed' ? 'error' : 'info', subject, message, details: { job: id, ...(error === null ? {} : { code: error.code }) } });
+    const message =
+      state === 'done'
+        ? `${title(kind)} finished`
+        : state === 'cancelled'
+          ? `${title(kind)} was cancelled`
+          : `${title(kind)} failed: ${error?.message ?? ''}`;
+    this.#events.append({
+      kind: `job/${state}`,
+      severity: state === 'failed' ? 'error' : 'info',
+      subject,
+      message,
+      details: { job: id, ...(error === null ? {} : { code: error.code }) },
+    });
     const waiters = this.#waiters.get(id) ?? [];
     this.#waiters.delete(id);
     for (const waiter of waiters) waiter();
   }
 
-  async #outcome(live: LiveJob): Promise<{ state: JobState; result: JobResult | null; error: Refusal | null; progress: number | null }> {
+  async #outcome(
+    live: LiveJob,
+  ): Promise<{ state: JobState; result: JobResult | null; error: Refusal | null; progress: number | null }> {
     const { progress } = live.stored;
     try {
       const result = await live.work.run(this.#control(live));
       const missing = await live.work.verify(result);
       if (missing !== null) {
-        const error = refusal('job/effect-absent', `Every step succeeded, but ${missing}.`, 'Nothing is assumed done; look at the subject and start the job again.');
+        const error = refusal(
+          'job/effect-absent',
+          `Every step succeeded, but ${missing}.`,
+          'Nothing is assumed done; look at the subject and start the job again.',
+        );
         return { state: 'failed', result, error, progress: live.stored.progress };
       }
       return { state: 'done', result, error: null, progress: 1 };
@@ -254,11 +327,22 @@ export class Jobs {
     };
   }
 
-  #progress(live: LiveJob, report: { readonly phase?: string; readonly done?: number; readonly total?: number | null; readonly bytes?: boolean }): void {
+  #progress(
+    live: LiveJob,
+    report: {
+      readonly phase?: string;
+      readonly done?: number;
+      readonly total?: number | null;
+      readonly bytes?: boolean;
+    },
+  ): void {
     const nowMs = this.#clock.nowMs();
     let { rateBytesPerSecond, etaSeconds, progress } = live.stored;
     if (report.done !== undefined) {
-      progress = report.total === undefined || report.total === null || report.total === 0 ? progress : Math.min(1, Math.max(0, report.done / report.total));
+      progress =
+        report.total === undefined || report.total === null || report.total === 0
+          ? progress
+          : Math.min(1, Math.max(0, report.done / report.total));
       live.rate ??= { atMs: nowMs, done: report.done };
       const elapsedMs = nowMs - live.rate.atMs;
       if (elapsedMs >= RATE_WINDOW_MS) {
@@ -270,7 +354,11 @@ export class Jobs {
         live.rate = { atMs: nowMs, done: report.done };
       }
     }
-    this.#update(live, { phase: report.phase ?? live.stored.phase, progress, rateBytesPerSecond, etaSeconds }, nowMs - live.savedAtMs >= SAVE_EVERY_MS);
+    this.#update(
+      live,
+      { phase: report.phase ?? live.stored.phase, progress, rateBytesPerSecond, etaSeconds },
+      nowMs - live.savedAtMs >= SAVE_EVERY_MS,
+    );
   }
 
   #update(live: LiveJob, change: Partial<StoredJob>, save: boolean): void {
@@ -297,15 +385,20 @@ export class Jobs {
 
   #stored(id: string): StoredJob {
     const stored = this.#live.get(id)?.stored ?? (this.#catalog.get('jobs', id)?.body as StoredJob | undefined);
-    if (stored === undefined) refuse('job/not-found', `There is no job ${id}.`, 'List the jobs to see their ids.', { field: 'job' });
+    if (stored === undefined)
+      refuse('job/not-found', `There is no job ${id}.`, 'List the jobs to see their ids.', { field: 'job' });
     return stored;
   }
 
   #running(id: string, verb: string, can: (job: StoredJob) => boolean): LiveJob {
     const stored = this.#stored(id);
     const live = this.#live.get(id);
-    if (live === undefined) refuse('job/finished', `This job is ${stored.state} already.`, 'There is nothing to do.', { field: 'job' });
-    if (!can(stored)) refuse('job/not-supported', `A job of kind ${stored.kind} has no ${verb}.`, 'Wait for it to end.', { field: 'job' });
+    if (live === undefined)
+      refuse('job/finished', `This job is ${stored.state} already.`, 'There is nothing to do.', { field: 'job' });
+    if (!can(stored))
+      refuse('job/not-supported', `A job of kind ${stored.kind} has no ${verb}.`, 'Wait for it to end.', {
+        field: 'job',
+      });
     return live;
   }
 
@@ -320,4 +413,3 @@ function title(kind: string): string {
   const text = `${noun} ${what.replaceAll('-', ' ')}`.trim();
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
-

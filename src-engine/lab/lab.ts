@@ -18,7 +18,17 @@ import { Mirrors } from './mirrors.ts';
 import { refuse, Refused } from './refused.ts';
 import { ServerUnit, type MakeServer, type UnitEnvironment } from './server-unit.ts';
 import { DEFAULT_SERVER_SETTINGS, type ServerEvent, type ServerSettings, type VolumeStatus } from './server/types.ts';
-import { Topology, type ArrayRecord, type ClusterRecord, type LinkRecord, type MirrorRecord, type PoolRecord, type ServerRecord, type SiteRecord, type VolumeRecord } from './topology.ts';
+import {
+  Topology,
+  type ArrayRecord,
+  type ClusterRecord,
+  type LinkRecord,
+  type MirrorRecord,
+  type PoolRecord,
+  type ServerRecord,
+  type SiteRecord,
+  type VolumeRecord,
+} from './topology.ts';
 import { readTopologyCopy, writeTopologyCopy, type TopologyCopy } from './topology-copy.ts';
 import { Views } from './views.ts';
 import { Volumes } from './volumes.ts';
@@ -43,7 +53,12 @@ export interface DemoSizes {
 }
 
 const MIB = 1024 * 1024;
-const DEMO_SIZES: DemoSizes = { payrollBytes: 256 * MIB, ordersBytes: 64 * MIB, northDiskBytes: 512 * MIB, southDiskBytes: 640 * MIB };
+const DEMO_SIZES: DemoSizes = {
+  payrollBytes: 256 * MIB,
+  ordersBytes: 64 * MIB,
+  northDiskBytes: 512 * MIB,
+  southDiskBytes: 640 * MIB,
+};
 const UNIT_BLOCKS = 16;
 const OBSERVE_MS = 100;
 const SAMPLE_MS = 1_000;
@@ -86,7 +101,16 @@ export class Lab {
   /** Last sample of the whole lab. */
   sample: Sample | null = null;
 
-  private constructor(options: LabOptions, parts: { readonly file: LabFile; readonly lock: LabLock; readonly storage: Storage; readonly catalog: Catalog; readonly clock: LabClock }) {
+  private constructor(
+    options: LabOptions,
+    parts: {
+      readonly file: LabFile;
+      readonly lock: LabLock;
+      readonly storage: Storage;
+      readonly catalog: Catalog;
+      readonly clock: LabClock;
+    },
+  ) {
     const { machine } = options;
     this.directory = options.directory;
     this.machine = machine;
@@ -117,8 +141,28 @@ export class Lab {
       changed,
     };
     const { topology, events, jobs, network } = this;
-    this.faults = new Faults({ catalog, topology, clock, random, events, network, unitOf, changed, setWallOffset: (ms) => clock.setWallOffset(ms), handshakes: () => this.handshakes() });
-    this.mirrors = new Mirrors({ topology, clock, events, jobs, unitOf, changed, volumeServes: (unit, volumeId) => unit.face?.volumes().some((volume) => volume.id === volumeId && volume.state === 'online') === true });
+    this.faults = new Faults({
+      catalog,
+      topology,
+      clock,
+      random,
+      events,
+      network,
+      unitOf,
+      changed,
+      setWallOffset: (ms) => clock.setWallOffset(ms),
+      handshakes: () => this.handshakes(),
+    });
+    this.mirrors = new Mirrors({
+      topology,
+      clock,
+      events,
+      jobs,
+      unitOf,
+      changed,
+      volumeServes: (unit, volumeId) =>
+        unit.face?.volumes().some((volume) => volume.id === volumeId && volume.state === 'online') === true,
+    });
     this.workloads = new Workloads({
       catalog,
       events,
@@ -171,12 +215,20 @@ export class Lab {
     let catalog: Catalog | null = null;
     try {
       const created = options.create === undefined ? null : newLabFile(machine, options.create);
-      const opening = created === null ? await readLabFile(storage, () => machine.random.id(), clock.wallMs()) : { file: created, migrated: null };
+      const opening =
+        created === null
+          ? await readLabFile(storage, () => machine.random.id(), clock.wallMs())
+          : { file: created, migrated: null };
       const opened = await openCatalog(storage, machine, directory, clock.wallMs(), created !== null);
       catalog = opened.catalog;
       const lab = new Lab(options, { file: opening.file, lock, storage, catalog, clock });
       if (opening.migrated !== null) {
-        lab.events.append({ kind: 'lab/migrated', severity: 'notice', subject: `lab/${lab.file.name}`, message: `The lab had format ${opening.migrated.from} and now has ${LAB_FORMAT}; the old file is ${opening.migrated.backup}` });
+        lab.events.append({
+          kind: 'lab/migrated',
+          severity: 'notice',
+          subject: `lab/${lab.file.name}`,
+          message: `The lab had format ${opening.migrated.from} and now has ${LAB_FORMAT}; the old file is ${opening.migrated.backup}`,
+        });
       }
       if (opened.lost !== null) await lab.#rebuild(opened.lost);
       lab.#start();
@@ -244,9 +296,31 @@ export class Lab {
 
   #report(serverId: string, event: ServerEvent): void {
     if (this.#closed) return;
-    const noun = this.topology.servers.byId(event.subject) !== undefined ? 'server' : this.topology.volumes.byId(event.subject) !== undefined ? 'volume' : this.topology.mirrors.byId(event.subject) !== undefined ? 'mirror' : this.topology.pools.byId(event.subject) !== undefined ? 'pool' : this.topology.arrays.byId(event.subject) !== undefined ? 'array' : null;
-    const subject = noun !== null ? `${noun}/${this.topology.nameOf(event.subject)}` : event.subject.includes('/') ? event.subject : `server/${this.topology.nameOf(serverId)}`;
-    this.events.append({ kind: event.kind, severity: event.severity, subject, message: event.message, details: { ...event.details, server: this.topology.nameOf(serverId) } });
+    const noun =
+      this.topology.servers.byId(event.subject) !== undefined
+        ? 'server'
+        : this.topology.volumes.byId(event.subject) !== undefined
+          ? 'volume'
+          : this.topology.mirrors.byId(event.subject) !== undefined
+            ? 'mirror'
+            : this.topology.pools.byId(event.subject) !== undefined
+              ? 'pool'
+              : this.topology.arrays.byId(event.subject) !== undefined
+                ? 'array'
+                : null;
+    const subject =
+      noun !== null
+        ? `${noun}/${this.topology.nameOf(event.subject)}`
+        : event.subject.includes('/')
+          ? event.subject
+          : `server/${this.topology.nameOf(serverId)}`;
+    this.events.append({
+      kind: event.kind,
+      severity: event.severity,
+      subject,
+      message: event.message,
+      details: { ...event.details, server: this.topology.nameOf(serverId) },
+    });
     this.#changed();
   }
 
@@ -310,7 +384,12 @@ export class Lab {
         try {
           await writeTopologyCopy(this.#arrayStorage(array), copy);
         } catch (error) {
-          this.events.append({ kind: 'array/topology-not-copied', severity: 'warning', subject: `array/${array.name}`, message: `${array.name} could not take its copy of the topology: ${error instanceof Error ? error.message : String(error)}` });
+          this.events.append({
+            kind: 'array/topology-not-copied',
+            severity: 'warning',
+            subject: `array/${array.name}`,
+            message: `${array.name} could not take its copy of the topology: ${error instanceof Error ? error.message : String(error)}`,
+          });
         }
       }
     });
@@ -325,7 +404,11 @@ export class Lab {
       if (copy !== null && 'number' in copy && (best === null || copy.number > best.number)) best = copy;
     }
     if (best === null && names.size > 0) {
-      refuse('lab/catalog-lost', `The catalog is ${why}, and no array holds a readable copy of the topology.`, 'Restore catalog.sqlite from backups/. The data in arrays/ are untouched.');
+      refuse(
+        'lab/catalog-lost',
+        `The catalog is ${why}, and no array holds a readable copy of the topology.`,
+        'Restore catalog.sqlite from backups/. The data in arrays/ are untouched.',
+      );
     }
     if (best !== null) {
       const { document } = best;
@@ -333,7 +416,12 @@ export class Lab {
       this.catalog.transaction(() => this.topology.restore(document));
     }
     this.faults.apply();
-    this.events.append({ kind: 'lab/catalog-rebuilt', severity: 'warning', subject: `lab/${this.file.name}`, message: `The catalog was ${why}; it was rebuilt from the arrays. Earlier events, jobs and reports are gone` });
+    this.events.append({
+      kind: 'lab/catalog-rebuilt',
+      severity: 'warning',
+      subject: `lab/${this.file.name}`,
+      message: `The catalog was ${why}; it was rebuilt from the arrays. Earlier events, jobs and reports are gone`,
+    });
   }
 
   async #powerUp(): Promise<void> {
@@ -348,7 +436,12 @@ export class Lab {
         this.unitOf(server.id)
           .powerOn()
           .catch((error: unknown) => {
-            this.events.append({ kind: 'server/boot-failed', severity: 'critical', subject: `server/${server.name}`, message: `${server.name} did not come up: ${error instanceof Error ? error.message : String(error)}` });
+            this.events.append({
+              kind: 'server/boot-failed',
+              severity: 'critical',
+              subject: `server/${server.name}`,
+              message: `${server.name} did not come up: ${error instanceof Error ? error.message : String(error)}`,
+            });
           }),
       ),
     );
@@ -365,19 +458,51 @@ export class Lab {
         const known = this.topology.volumes.byId(volume.id);
         if (known !== undefined && known.sizeBytes === volume.sizeBytes) continue;
         const name = known?.name ?? (this.topology.volumes.byName(volume.name) === undefined ? volume.name : volume.id);
-        this.topology.volumes.put({ id: volume.id, name, createdAtMs: known?.createdAtMs ?? this.clock.wallMs(), poolId: volume.poolId, sizeBytes: volume.sizeBytes });
-        this.events.append({ kind: 'volume/found', severity: 'notice', subject: `volume/${name}`, message: `${name} was taken over from its array: ${volume.sizeBytes} bytes` });
+        this.topology.volumes.put({
+          id: volume.id,
+          name,
+          createdAtMs: known?.createdAtMs ?? this.clock.wallMs(),
+          poolId: volume.poolId,
+          sizeBytes: volume.sizeBytes,
+        });
+        this.events.append({
+          kind: 'volume/found',
+          severity: 'notice',
+          subject: `volume/${name}`,
+          message: `${name} was taken over from its array: ${volume.sizeBytes} bytes`,
+        });
       }
       for (const volume of this.topology.volumes.list()) {
-        if (this.topology.pools.get(volume.poolId).ownerId !== server.id || found.some((one) => one.id === volume.id)) continue;
-        this.events.append({ kind: 'volume/missing', severity: 'error', subject: `volume/${volume.name}`, message: `${volume.name} is in the catalog but not on its pool` });
+        if (this.topology.pools.get(volume.poolId).ownerId !== server.id || found.some((one) => one.id === volume.id))
+          continue;
+        this.events.append({
+          kind: 'volume/missing',
+          severity: 'error',
+          subject: `volume/${volume.name}`,
+          message: `${volume.name} is in the catalog but not on its pool`,
+        });
       }
       for (const status of face.relationships()) {
         if (this.topology.mirrors.byId(status.id) !== undefined) continue;
-        const [sourceVolumeId, destinationVolumeId] = status.home === 'source' ? [status.localVolumeId, status.peerVolumeId] : [status.peerVolumeId, status.localVolumeId];
-        if (this.topology.volumes.byId(sourceVolumeId) === undefined || this.topology.volumes.byId(destinationVolumeId) === undefined) continue;
+        const [sourceVolumeId, destinationVolumeId] =
+          status.home === 'source'
+            ? [status.localVolumeId, status.peerVolumeId]
+            : [status.peerVolumeId, status.localVolumeId];
+        if (
+          this.topology.volumes.byId(sourceVolumeId) === undefined ||
+          this.topology.volumes.byId(destinationVolumeId) === undefined
+        )
+          continue;
         const name = this.topology.mirrors.byName(status.name) === undefined ? status.name : status.id;
-        this.topology.mirrors.put({ id: status.id, name, createdAtMs: this.clock.wallMs(), sourceVolumeId, destinationVolumeId, policy: status.policy, recovery: status.recovery === 'automatic' ? 'auto' : 'manual' });
+        this.topology.mirrors.put({
+          id: status.id,
+          name,
+          createdAtMs: this.clock.wallMs(),
+          sourceVolumeId,
+          destinationVolumeId,
+          policy: status.policy,
+          recovery: status.recovery === 'automatic' ? 'auto' : 'manual',
+        });
       }
     }
   }
@@ -386,10 +511,19 @@ export class Lab {
   async handshakes(): Promise<void> {
     const untilMs = this.clock.nowMs() + this.settings.peerWaitMs;
     while (this.clock.nowMs() < untilMs && !this.#closing) {
-      const faces = this.topology.servers.list().map((server) => this.unitOf(server.id).face).filter((face) => face !== null);
+      const faces = this.topology.servers
+        .list()
+        .map((server) => this.unitOf(server.id).face)
+        .filter((face) => face !== null);
       const waiting = faces.some((face) => face.volumes().some((volume) => volume.state === 'waiting'));
       const up = new Set(faces.map((face) => face.id));
-      const apart = faces.some((face) => face.relationships().some((status) => up.has(status.peerServerId) && !status.connected && this.#linked(face.id, status.peerServerId)));
+      const apart = faces.some((face) =>
+        face
+          .relationships()
+          .some(
+            (status) => up.has(status.peerServerId) && !status.connected && this.#linked(face.id, status.peerServerId),
+          ),
+      );
       if (!waiting && !apart) break;
       await this.clock.sleep(20);
     }
@@ -411,36 +545,83 @@ export class Lab {
 
   createCluster(name: string, site: SiteRecord): ClusterRecord {
     this.topology.clusters.checkName(name);
-    return this.topology.clusters.put({ id: this.topology.newId(), name, createdAtMs: this.clock.wallMs(), siteId: site.id });
+    return this.topology.clusters.put({
+      id: this.topology.newId(),
+      name,
+      createdAtMs: this.clock.wallMs(),
+      siteId: site.id,
+    });
   }
 
-  async createServer(name: string, cluster: ClusterRecord, logHalfBytes: number = this.settings.logHalfBytes): Promise<ServerRecord> {
+  async createServer(
+    name: string,
+    cluster: ClusterRecord,
+    logHalfBytes: number = this.settings.logHalfBytes,
+  ): Promise<ServerRecord> {
     this.topology.servers.checkName(name);
     const existing = this.topology.servers.list().find((server) => server.clusterId === cluster.id);
-    if (existing !== undefined) refuse('cluster/full', `${cluster.name} has its server, ${existing.name}.`, 'A cluster has one server in this version; create another cluster.', { field: 'cluster' });
-    const server = this.topology.servers.put({ id: this.topology.newId(), name, createdAtMs: this.clock.wallMs(), siteId: cluster.siteId, clusterId: cluster.id, logHalfBytes, power: 'on' });
+    if (existing !== undefined)
+      refuse(
+        'cluster/full',
+        `${cluster.name} has its server, ${existing.name}.`,
+        'A cluster has one server in this version; create another cluster.',
+        { field: 'cluster' },
+      );
+    const server = this.topology.servers.put({
+      id: this.topology.newId(),
+      name,
+      createdAtMs: this.clock.wallMs(),
+      siteId: cluster.siteId,
+      clusterId: cluster.id,
+      logHalfBytes,
+      power: 'on',
+    });
     this.faults.apply();
     await this.unitOf(server.id).powerOn();
     return server;
   }
 
-  createLink(name: string, sites: readonly [SiteRecord, SiteRecord], latencyMs: number, bandwidthBytesPerSecond: number | null): LinkRecord {
+  createLink(
+    name: string,
+    sites: readonly [SiteRecord, SiteRecord],
+    latencyMs: number,
+    bandwidthBytesPerSecond: number | null,
+  ): LinkRecord {
     this.topology.links.checkName(name);
     const [a, b] = sites;
-    if (a.id === b.id) refuse('link/same-site', 'A link joins two different sites.', 'Name two sites.', { field: 'sites' });
+    if (a.id === b.id)
+      refuse('link/same-site', 'A link joins two different sites.', 'Name two sites.', { field: 'sites' });
     const known = this.topology.linkBetween(a.id, b.id);
-    if (known !== undefined) refuse('link/exists', `${a.name} and ${b.name} are joined by ${known.name} already.`, 'Change that link instead.', { field: 'sites' });
+    if (known !== undefined)
+      refuse(
+        'link/exists',
+        `${a.name} and ${b.name} are joined by ${known.name} already.`,
+        'Change that link instead.',
+        { field: 'sites' },
+      );
     const wallMs = this.clock.wallMs();
-    const link = this.topology.links.put({ id: this.topology.newId(), name, createdAtMs: wallMs, siteIds: [a.id, b.id], latencyMs, bandwidthBytesPerSecond, sinceMs: wallMs });
+    const link = this.topology.links.put({
+      id: this.topology.newId(),
+      name,
+      createdAtMs: wallMs,
+      siteIds: [a.id, b.id],
+      latencyMs,
+      bandwidthBytesPerSecond,
+      sinceMs: wallMs,
+    });
     this.faults.apply();
     return link;
   }
 
-  setLink(link: LinkRecord, change: { readonly latencyMs?: number | undefined; readonly bandwidthBytesPerSecond?: number | null | undefined }): LinkRecord {
+  setLink(
+    link: LinkRecord,
+    change: { readonly latencyMs?: number | undefined; readonly bandwidthBytesPerSecond?: number | null | undefined },
+  ): LinkRecord {
     const changed = this.topology.links.put({
       ...link,
       latencyMs: change.latencyMs ?? link.latencyMs,
-      bandwidthBytesPerSecond: change.bandwidthBytesPerSecond === undefined ? link.bandwidthBytesPerSecond : change.bandwidthBytesPerSecond,
+      bandwidthBytesPerSecond:
+        change.bandwidthBytesPerSecond === undefined ? link.bandwidthBytesPerSecond : change.bandwidthBytesPerSecond,
     });
     this.faults.apply();
     return changed;
@@ -450,9 +631,21 @@ export class Lab {
   async createArray(name: string, cluster: ClusterRecord, disks: number, diskSizeBytes: number): Promise<ArrayRecord> {
     this.topology.arrays.checkName(name);
     const freeBytes = await this.storage.freeBytes();
-    if (freeBytes < 64 * MIB) refuse('R23', `Needs space on the disk that holds the images; ${freeBytes} bytes are free.`, 'Free some space.');
-    const record: ArrayRecord = { id: this.topology.newId(), name, createdAtMs: this.clock.wallMs(), siteId: cluster.siteId, clusterId: cluster.id, disks, diskSizeBytes };
-    const shelf = await Shelf.create(this.#arrayStorage(record), { arrayId: record.id, disks: Array.from({ length: disks }, (_, slot) => ({ slot, sizeBytes: diskSizeBytes })) });
+    if (freeBytes < 64 * MIB)
+      refuse('R23', `Needs space on the disk that holds the images; ${freeBytes} bytes are free.`, 'Free some space.');
+    const record: ArrayRecord = {
+      id: this.topology.newId(),
+      name,
+      createdAtMs: this.clock.wallMs(),
+      siteId: cluster.siteId,
+      clusterId: cluster.id,
+      disks,
+      diskSizeBytes,
+    };
+    const shelf = await Shelf.create(this.#arrayStorage(record), {
+      arrayId: record.id,
+      disks: Array.from({ length: disks }, (_, slot) => ({ slot, sizeBytes: diskSizeBytes })),
+    });
     await shelf.close();
     this.topology.arrays.put(record);
     for (const server of this.topology.servers.list()) {
@@ -463,31 +656,88 @@ export class Lab {
     return record;
   }
 
-  async createPool(name: string, array: ArrayRecord, level: PoolRecord['level'], slots: readonly number[] | undefined, owner: ServerRecord): Promise<PoolRecord> {
+  async createPool(
+    name: string,
+    array: ArrayRecord,
+    level: PoolRecord['level'],
+    slots: readonly number[] | undefined,
+    owner: ServerRecord,
+  ): Promise<PoolRecord> {
     this.topology.pools.checkName(name);
-    if (owner.clusterId !== array.clusterId) refuse('pool/foreign-owner', `${owner.name} does not reach ${array.name}.`, 'Name a server of the same cluster.', { field: 'owner' });
-    const used = new Set(this.topology.pools.list().filter((pool) => pool.arrayId === array.id).flatMap((pool) => pool.slots));
+    if (owner.clusterId !== array.clusterId)
+      refuse(
+        'pool/foreign-owner',
+        `${owner.name} does not reach ${array.name}.`,
+        'Name a server of the same cluster.',
+        { field: 'owner' },
+      );
+    const used = new Set(
+      this.topology.pools
+        .list()
+        .filter((pool) => pool.arrayId === array.id)
+        .flatMap((pool) => pool.slots),
+    );
     const chosen = slots ?? Array.from({ length: array.disks }, (_, slot) => slot).filter((slot) => !used.has(slot));
     const bad = chosen.find((slot, index) => slot >= array.disks || used.has(slot) || chosen.indexOf(slot) !== index);
-    if (bad !== undefined) refuse('pool/slot-unusable', `Slot ${bad} of ${array.name} is not there, named twice, or belongs to a pool.`, 'Name unused slots.', { field: 'slots' });
+    if (bad !== undefined)
+      refuse(
+        'pool/slot-unusable',
+        `Slot ${bad} of ${array.name} is not there, named twice, or belongs to a pool.`,
+        'Name unused slots.',
+        { field: 'slots' },
+      );
     if (chosen.length < minimumMembers(level) || (level === 'raid10' && chosen.length % 2 !== 0)) {
-      refuse('pool/too-few-disks', `${level} needs at least ${minimumMembers(level)} disks${level === 'raid10' ? ', an even number' : ''}; ${chosen.length} are named.`, 'Name more slots, or another level.', { field: 'slots' });
+      refuse(
+        'pool/too-few-disks',
+        `${level} needs at least ${minimumMembers(level)} disks${level === 'raid10' ? ', an even number' : ''}; ${chosen.length} are named.`,
+        'Name more slots, or another level.',
+        { field: 'slots' },
+      );
     }
     geometryOf({ level, members: chosen.length, unitBlocks: UNIT_BLOCKS });
-    const record: PoolRecord = { id: this.topology.newId(), name, createdAtMs: this.clock.wallMs(), arrayId: array.id, level, slots: [...chosen], ownerId: owner.id };
-    await this.unitOf(owner.id).ask((face) => face.createPool({ id: record.id, name, arrayId: array.id, groups: [{ level, slots: record.slots, unitBlocks: UNIT_BLOCKS }] }));
+    const record: PoolRecord = {
+      id: this.topology.newId(),
+      name,
+      createdAtMs: this.clock.wallMs(),
+      arrayId: array.id,
+      level,
+      slots: [...chosen],
+      ownerId: owner.id,
+    };
+    await this.unitOf(owner.id).ask((face) =>
+      face.createPool({
+        id: record.id,
+        name,
+        arrayId: array.id,
+        groups: [{ level, slots: record.slots, unitBlocks: UNIT_BLOCKS }],
+      }),
+    );
     return this.topology.pools.put(record);
   }
 
   async createVolume(name: string, pool: PoolRecord, sizeBytes: number): Promise<VolumeRecord> {
     this.topology.volumes.checkName(name);
-    const record: VolumeRecord = { id: this.topology.newId(), name, createdAtMs: this.clock.wallMs(), poolId: pool.id, sizeBytes };
-    await this.unitOf(pool.ownerId).ask((face) => face.createVolume({ id: record.id, name, poolId: pool.id, sizeBytes }));
+    const record: VolumeRecord = {
+      id: this.topology.newId(),
+      name,
+      createdAtMs: this.clock.wallMs(),
+      poolId: pool.id,
+      sizeBytes,
+    };
+    await this.unitOf(pool.ownerId).ask((face) =>
+      face.createVolume({ id: record.id, name, poolId: pool.id, sizeBytes }),
+    );
     return this.topology.volumes.put(record);
   }
 
   async growVolume(volume: VolumeRecord, sizeBytes: number): Promise<VolumeRecord> {
-    if (sizeBytes < volume.sizeBytes) refuse('volume/shrink', `${volume.name} has ${volume.sizeBytes} bytes; it can only grow.`, 'Name a larger size.', { field: 'sizeBytes' });
+    if (sizeBytes < volume.sizeBytes)
+      refuse(
+        'volume/shrink',
+        `${volume.name} has ${volume.sizeBytes} bytes; it can only grow.`,
+        'Name a larger size.',
+        { field: 'sizeBytes' },
+      );
     const mirror = this.topology.mirrorOfVolume(volume.id);
     // The destination first: the source must never hold what the copy has no place for.
     const ids = mirror === undefined ? [volume.id] : [mirror.destinationVolumeId, mirror.sourceVolumeId];
@@ -503,25 +753,56 @@ export class Lab {
 
   async deleteVolume(volume: VolumeRecord, confirm: string | undefined): Promise<void> {
     const mirror = this.topology.mirrorOfVolume(volume.id);
-    if (mirror !== undefined) refuse('volume/mirrored', `${volume.name} belongs to the mirror ${mirror.name}.`, 'Delete the mirror first; both volumes stay.', { field: 'volume' });
+    if (mirror !== undefined)
+      refuse(
+        'volume/mirrored',
+        `${volume.name} belongs to the mirror ${mirror.name}.`,
+        'Delete the mirror first; both volumes stay.',
+        { field: 'volume' },
+      );
     const workload = this.workloads.runningOn(volume.id);
-    if (workload !== null) refuse('volume/in-use', `A workload (${workload.id}) runs on ${volume.name}.`, 'Stop it first.', { field: 'volume' });
+    if (workload !== null)
+      refuse('volume/in-use', `A workload (${workload.id}) runs on ${volume.name}.`, 'Stop it first.', {
+        field: 'volume',
+      });
     this.confirmed('volume', volume.name, confirm, `${volume.name} and its content would be gone.`);
     await this.volumes.unit(volume).ask((face) => face.removeVolume(volume.id));
     await this.workloads.forget(volume);
     this.topology.volumes.remove(volume.id);
   }
 
-  async createMirror(spec: { readonly name: string; readonly source: VolumeRecord; readonly destination: VolumeRecord; readonly policy?: 'availability' | 'strict' | undefined; readonly recovery?: 'auto' | 'manual' | undefined }): Promise<MirrorRecord> {
+  async createMirror(spec: {
+    readonly name: string;
+    readonly source: VolumeRecord;
+    readonly destination: VolumeRecord;
+    readonly policy?: 'availability' | 'strict' | undefined;
+    readonly recovery?: 'auto' | 'manual' | undefined;
+  }): Promise<MirrorRecord> {
     this.topology.mirrors.checkName(spec.name);
     for (const volume of [spec.source, spec.destination]) {
       const other = this.topology.mirrorOfVolume(volume.id);
-      if (other !== undefined) refuse('mirror/volume-mirrored', `${volume.name} belongs to the mirror ${other.name} already.`, 'Name two volumes without a mirror.');
+      if (other !== undefined)
+        refuse(
+          'mirror/volume-mirrored',
+          `${volume.name} belongs to the mirror ${other.name} already.`,
+          'Name two volumes without a mirror.',
+        );
     }
-    if (spec.source.id === spec.destination.id) refuse('mirror/same-volume', 'A mirror pairs two different volumes.', 'Name two volumes.', { field: 'destination' });
-    if (this.topology.ownerOf(spec.source).id === this.topology.ownerOf(spec.destination).id) refuse('mirror/same-server', 'Both volumes are served by the same server.', 'Name a volume of another site.', { field: 'destination' });
+    if (spec.source.id === spec.destination.id)
+      refuse('mirror/same-volume', 'A mirror pairs two different volumes.', 'Name two volumes.', {
+        field: 'destination',
+      });
+    if (this.topology.ownerOf(spec.source).id === this.topology.ownerOf(spec.destination).id)
+      refuse('mirror/same-server', 'Both volumes are served by the same server.', 'Name a volume of another site.', {
+        field: 'destination',
+      });
     if (spec.source.sizeBytes !== spec.destination.sizeBytes) {
-      refuse('R19', `${spec.source.name} is ${spec.source.sizeBytes} bytes, ${spec.destination.name} is ${spec.destination.sizeBytes}; grow the smaller.`, 'Grow the smaller volume.', { field: 'destination' });
+      refuse(
+        'R19',
+        `${spec.source.name} is ${spec.source.sizeBytes} bytes, ${spec.destination.name} is ${spec.destination.sizeBytes}; grow the smaller.`,
+        'Grow the smaller volume.',
+        { field: 'destination' },
+      );
     }
     const record: MirrorRecord = {
       id: this.topology.newId(),
@@ -537,10 +818,19 @@ export class Lab {
   }
 
   async powerOff(server: ServerRecord, confirm: string | undefined): Promise<void> {
-    const volumes = this.topology.volumes.list().filter((volume) => this.topology.pools.get(volume.poolId).ownerId === server.id);
-    const dependent = volumes.filter((volume) => this.topology.mirrorOfVolume(volume.id) !== undefined || this.workloads.runningOn(volume.id) !== null);
+    const volumes = this.topology.volumes
+      .list()
+      .filter((volume) => this.topology.pools.get(volume.poolId).ownerId === server.id);
+    const dependent = volumes.filter(
+      (volume) => this.topology.mirrorOfVolume(volume.id) !== undefined || this.workloads.runningOn(volume.id) !== null,
+    );
     if (dependent.length > 0 && this.unitOf(server.id).state === 'up') {
-      this.confirmed('server', server.name, confirm, `${dependent.map((volume) => volume.name).join(', ')} would stop being served or mirrored.`);
+      this.confirmed(
+        'server',
+        server.name,
+        confirm,
+        `${dependent.map((volume) => volume.name).join(', ')} would stop being served or mirrored.`,
+      );
     }
     this.topology.servers.put({ ...server, power: 'off' });
     await this.unitOf(server.id).powerOff('powered off');
@@ -550,7 +840,8 @@ export class Lab {
     this.topology.servers.put({ ...server, power: 'on' });
     this.faults.forgetCrash(server.id);
     const why = this.faults.holdsDown(server);
-    if (why !== null) refuse('server/no-power', `${server.name} cannot start: ${why}.`, 'Clear the fault.', { field: 'server' });
+    if (why !== null)
+      refuse('server/no-power', `${server.name} cannot start: ${why}.`, 'Clear the fault.', { field: 'server' });
     await this.unitOf(server.id).powerOn();
     this.reconcile();
   }
@@ -559,7 +850,11 @@ export class Lab {
   async skipPeerWait(server: ServerRecord): Promise<void> {
     await this.unitOf(server.id).ask((face) => {
       if (!('skipPeerWait' in face) || typeof face.skipPeerWait !== 'function') {
-        refuse('server/not-supported', `${server.name} goes on by itself when the peer wait is over.`, `Wait until then, at most ${this.settings.peerWaitMs / 1000} s.`);
+        refuse(
+          'server/not-supported',
+          `${server.name} goes on by itself when the peer wait is over.`,
+          `Wait until then, at most ${this.settings.peerWaitMs / 1000} s.`,
+        );
       }
       return (face as { skipPeerWait(): Promise<void> | void }).skipPeerWait();
     });
@@ -568,8 +863,14 @@ export class Lab {
   /** Refuses unless the subject's name was typed. */
   confirmed(noun: string, name: string, confirm: string | undefined, consequence: string): void {
     if (confirm === name) return;
-    if (confirm !== undefined) refuse(`${noun}/wrong-confirmation`, `The confirmation must be ${name}.`, 'Type the name exactly.', { field: 'confirm' });
-    refuse(`${noun}/confirmation-required`, consequence, `Confirm with the name, ${name}.`, { field: 'confirm', overridable: true });
+    if (confirm !== undefined)
+      refuse(`${noun}/wrong-confirmation`, `The confirmation must be ${name}.`, 'Type the name exactly.', {
+        field: 'confirm',
+      });
+    refuse(`${noun}/confirmation-required`, consequence, `Confirm with the name, ${name}.`, {
+      field: 'confirm',
+      overridable: true,
+    });
   }
 
   async info(): Promise<LabInfo> {
@@ -587,7 +888,9 @@ export class Lab {
       servers: this.topology.servers.size,
       volumes: this.topology.volumes.size,
       mirrors: this.topology.mirrors.size,
-      usedBytes: this.topology.pools.list().reduce((total, pool) => total + (this.views.poolStatus(pool)?.usedBytes ?? 0), 0),
+      usedBytes: this.topology.pools
+        .list()
+        .reduce((total, pool) => total + (this.views.poolStatus(pool)?.usedBytes ?? 0), 0),
       freeBytes: Number.isFinite(freeBytes) ? freeBytes : null,
     };
   }
@@ -599,10 +902,20 @@ export class Lab {
       const waiting = unit.face?.volumes().filter((volume) => volume.state === 'waiting') ?? [];
       const phase = this.views.phaseOf(server, status, waiting.length);
       const until = phase === 'handshake' ? instant(unit.sinceWallMs + this.settings.peerWaitMs) : null;
-      const detail = status?.state.kind === 'refused' ? status.state.message : phase === 'handshake' ? waiting.map((volume) => volume.stateReason ?? volume.name).join('; ') : (unit.cause ?? '');
+      const detail =
+        status?.state.kind === 'refused'
+          ? status.state.message
+          : phase === 'handshake'
+            ? waiting.map((volume) => volume.stateReason ?? volume.name).join('; ')
+            : (unit.cause ?? '');
       return { server: server.name, phase, detail, peerWaitUntil: until };
     });
-    return { done: servers.every((server) => server.phase === 'serving' || server.phase === 'off' || server.phase === 'failed'), servers };
+    return {
+      done: servers.every(
+        (server) => server.phase === 'serving' || server.phase === 'off' || server.phase === 'failed',
+      ),
+      servers,
+    };
   }
 
   /** Committed roots, logs, ledgers and the lab's own files; changes nothing. */
@@ -618,7 +931,12 @@ export class Lab {
     for (const array of this.topology.arrays.list()) {
       files += array.disks;
       const copy = await readTopologyCopy(this.#arrayStorage(array));
-      if (copy !== null && 'file' in copy) problems.push({ ...copy, file: `arrays/${array.name}/${copy.file}`, action: 'It is written anew with the next change of the topology.' });
+      if (copy !== null && 'file' in copy)
+        problems.push({
+          ...copy,
+          file: `arrays/${array.name}/${copy.file}`,
+          action: 'It is written anew with the next change of the topology.',
+        });
     }
     for (const volume of this.topology.volumes.list()) {
       if (!(await this.workloads.hasLedger(volume))) continue;
@@ -628,14 +946,28 @@ export class Lab {
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         const details = error.refusal.details ?? {};
-        problems.push({ file: String(details['file'] ?? `ledgers/${volume.name}.ledger`), offset: Number(details['offset'] ?? 0), expected: String(details['expected'] ?? 'a ledger'), found: String(details['found'] ?? error.refusal.message) });
+        problems.push({
+          file: String(details['file'] ?? `ledgers/${volume.name}.ledger`),
+          offset: Number(details['offset'] ?? 0),
+          expected: String(details['expected'] ?? 'a ledger'),
+          found: String(details['found'] ?? error.refusal.message),
+        });
       }
     }
-    return { verdict: problems.length === 0 ? 'clean' : 'damaged', problems, checked: { files: files + 2, blocks: 0, bytes: 0 } };
+    return {
+      verdict: problems.length === 0 ? 'clean' : 'damaged',
+      problems,
+      checked: { files: files + 2, blocks: 0, bytes: 0 },
+    };
   }
 
   async #createDemo(sizes: DemoSizes): Promise<void> {
-    const build = async (side: 'north' | 'south', level: 'raid6' | 'raid5', disks: number, diskBytes: number): Promise<{ readonly site: SiteRecord; readonly pool: PoolRecord }> => {
+    const build = async (
+      side: 'north' | 'south',
+      level: 'raid6' | 'raid5',
+      disks: number,
+      diskBytes: number,
+    ): Promise<{ readonly site: SiteRecord; readonly pool: PoolRecord }> => {
       const site = this.createSite(side);
       const cluster = this.createCluster(side, site);
       const array = await this.createArray(`${side}-array`, cluster, disks, diskBytes);
@@ -681,13 +1013,28 @@ function usedBytesOf(status: VolumeStatus | null): number {
   return status !== null && 'usedBytes' in status && typeof status.usedBytes === 'number' ? status.usedBytes : 0;
 }
 
-function newLabFile(machine: Machine, create: { readonly demo?: 'two-site' | undefined; readonly name?: string | undefined }): LabFile {
-  return { format: LAB_FORMAT, id: machine.random.id(), name: create.name ?? create.demo ?? 'lab', demo: create.demo ?? null, createdAtMs: machine.clock.wallMs() };
+function newLabFile(
+  machine: Machine,
+  create: { readonly demo?: 'two-site' | undefined; readonly name?: string | undefined },
+): LabFile {
+  return {
+    format: LAB_FORMAT,
+    id: machine.random.id(),
+    name: create.name ?? create.demo ?? 'lab',
+    demo: create.demo ?? null,
+    createdAtMs: machine.clock.wallMs(),
+  };
 }
 
 const CATALOG = 'catalog.sqlite';
 
-async function openCatalog(storage: Storage, machine: Machine, directory: string, wallMs: number, fresh: boolean): Promise<{ readonly catalog: Catalog; readonly lost: string | null }> {
+async function openCatalog(
+  storage: Storage,
+  machine: Machine,
+  directory: string,
+  wallMs: number,
+  fresh: boolean,
+): Promise<{ readonly catalog: Catalog; readonly lost: string | null }> {
   const binding = machine.sqliteBinding === undefined ? {} : { binding: machine.sqliteBinding };
   const open = () =>
     openSqliteCatalog({
@@ -698,12 +1045,18 @@ async function openCatalog(storage: Storage, machine: Machine, directory: string
   let lost: string | null = null;
   if (!fresh && !(await storage.exists(CATALOG))) lost = 'missing';
   // A write-ahead log without its database belongs to nothing.
-  if (lost !== null) for (const path of [`${CATALOG}-wal`, `${CATALOG}-shm`]) if (await storage.exists(path)) await storage.remove(path);
+  if (lost !== null)
+    for (const path of [`${CATALOG}-wal`, `${CATALOG}-shm`]) if (await storage.exists(path)) await storage.remove(path);
   await (await storage.open(CATALOG, { create: true, size: 0 })).close();
   await (await storage.open('backups/keep', { create: true, size: 0 })).close(); // so that the directory exists
   let opened = open();
   if (!opened.ok && opened.reason === 'newer') {
-    refuse('lab/newer-catalog', `The catalog has a newer format: ${opened.message}. Nothing was changed.`, 'Open the lab with the program that made it, or a newer one.', { details: { file: CATALOG } });
+    refuse(
+      'lab/newer-catalog',
+      `The catalog has a newer format: ${opened.message}. Nothing was changed.`,
+      'Open the lab with the program that made it, or a newer one.',
+      { details: { file: CATALOG } },
+    );
   }
   if (!opened.ok) {
     lost = `damaged (${opened.message})`;

@@ -12,7 +12,12 @@ type Lists = { [Noun in LiveNoun]: NonNullable<Live[Noun]> };
 function listsOf(lab: Lab): Lists {
   const { topology, views } = lab;
   const jobs = lab.jobs.list();
-  const finished = new Set(jobs.filter((job) => isFinished(job.state)).slice(-FINISHED_JOBS).map((job) => job.id));
+  const finished = new Set(
+    jobs
+      .filter((job) => isFinished(job.state))
+      .slice(-FINISHED_JOBS)
+      .map((job) => job.id),
+  );
   return {
     sites: topology.sites.list().map((site) => views.site(site)),
     clusters: topology.clusters.list().map((cluster) => views.cluster(cluster)),
@@ -29,7 +34,20 @@ function listsOf(lab: Lab): Lists {
   };
 }
 
-const NOUNS: readonly LiveNoun[] = ['sites', 'clusters', 'servers', 'links', 'arrays', 'pools', 'volumes', 'mirrors', 'workloads', 'faults', 'jobs', 'drills'];
+const NOUNS: readonly LiveNoun[] = [
+  'sites',
+  'clusters',
+  'servers',
+  'links',
+  'arrays',
+  'pools',
+  'volumes',
+  'mirrors',
+  'workloads',
+  'faults',
+  'jobs',
+  'drills',
+];
 
 export async function* followLive(lab: Lab, signal: AbortSignal | undefined): AsyncGenerator<Live, void> {
   const sent = new Map<LiveNoun, Map<string, string>>();
@@ -39,7 +57,13 @@ export async function* followLive(lab: Lab, signal: AbortSignal | undefined): As
   const first = listsOf(lab);
   for (const noun of NOUNS) note(noun, first[noun]);
   let sampleAt = lab.sample?.at ?? 0;
-  yield { kind: 'snapshot', at: instant(lab.clock.wallMs()), ...first, ...(lab.sample === null ? {} : { sample: lab.sample }), lastEventId: lab.events.lastId };
+  yield {
+    kind: 'snapshot',
+    at: instant(lab.clock.wallMs()),
+    ...first,
+    ...(lab.sample === null ? {} : { sample: lab.sample }),
+    lastEventId: lab.events.lastId,
+  };
   let lastEventId = lab.events.lastId;
   while (!lab.closed && signal?.aborted !== true) {
     await pause(lab, signal);
@@ -49,7 +73,9 @@ export async function* followLive(lab: Lab, signal: AbortSignal | undefined): As
     const removed: { noun: LiveNoun; id: string }[] = [];
     for (const noun of NOUNS) {
       const before = sent.get(noun) ?? new Map<string, string>();
-      const changed = (lists[noun] as readonly { readonly id: string }[]).filter((item) => before.get(item.id) !== JSON.stringify(item));
+      const changed = (lists[noun] as readonly { readonly id: string }[]).filter(
+        (item) => before.get(item.id) !== JSON.stringify(item),
+      );
       const ids = new Set(lists[noun].map((item) => item.id));
       for (const id of before.keys()) if (!ids.has(id)) removed.push({ noun, id });
       if (changed.length > 0) delta[noun] = changed;

@@ -80,9 +80,15 @@ export async function readOwner(storage: Storage): Promise<LockOwner | null> {
 
 function lockedBy(owner: LockOwner | null) {
   const who = owner === null ? 'another process' : `process ${owner.pid} on ${owner.host}`;
-  return refusal('lab/locked', `This lab is open in ${who}.`, 'Use that process (the command line does so by itself), or end it first.', {
-    details: owner === null ? {} : { pid: owner.pid, host: owner.host, startedAt: owner.startedAt, socket: owner.socket },
-  });
+  return refusal(
+    'lab/locked',
+    `This lab is open in ${who}.`,
+    'Use that process (the command line does so by itself), or end it first.',
+    {
+      details:
+        owner === null ? {} : { pid: owner.pid, host: owner.host, startedAt: owner.startedAt, socket: owner.socket },
+    },
+  );
 }
 
 function encode(owner: LockOwner): Uint8Array {

@@ -32,7 +32,8 @@ export class Metrics {
   sample(scope: string, counters: Counters, nowMs: number, wallMs: number): Sample {
     const before = this.#before.get(scope) ?? { counters, atMs: nowMs };
     const seconds = (nowMs - before.atMs) / 1000;
-    const rate = (key: keyof Counters): number => (seconds <= 0 ? 0 : Math.max(0, counters[key] - before.counters[key]) / seconds);
+    const rate = (key: keyof Counters): number =>
+      seconds <= 0 ? 0 : Math.max(0, counters[key] - before.counters[key]) / seconds;
     const latencies = (this.#latencies.get(scope) ?? []).sort((a, b) => a - b);
     this.#latencies.delete(scope);
     const sample: Sample = {
@@ -74,6 +75,11 @@ export class Metrics {
 }
 
 export function add(a: Counters, b: Counters): Counters {
-  return { reads: a.reads + b.reads, writes: a.writes + b.writes, readBytes: a.readBytes + b.readBytes, writtenBytes: a.writtenBytes + b.writtenBytes };
+  return {
+    reads: a.reads + b.reads,
+    writes: a.writes + b.writes,
+    readBytes: a.readBytes + b.readBytes,
+    writtenBytes: a.writtenBytes + b.writtenBytes,
+  };
 }
 export { NOTHING as NO_COUNTERS };

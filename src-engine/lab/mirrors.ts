@@ -1,5 +1,13 @@
 /** Mirrors of the lab: whose word counts, and the actions as jobs whose effect is looked for before they are done. */
-import type { ImageState, Job, Mirror, MirrorAction, MirrorHistory, MirrorPreview, SideName } from '../contract/index.ts';
+import type {
+  ImageState,
+  Job,
+  Mirror,
+  MirrorAction,
+  MirrorHistory,
+  MirrorPreview,
+  SideName,
+} from '../contract/index.ts';
 import { conditionCodeSchema, imageStateSchema, MIRROR_ACTIONS } from '../contract/index.ts';
 import { decisionViewOf, describeConditions } from '../replication/index.ts';
 import type { EventStream } from './event-stream.ts';
@@ -44,8 +52,14 @@ const RUNNING_SYNC: readonly string[] = ['establish', 'resync', 'reverse-resync'
 export class Mirrors {
   readonly #environment: MirrorEnvironment;
   /** Last state seen of each mirror, for history and `since`. */
-  readonly #seen = new Map<string, { readonly key: string; readonly state: ImageState; readonly sinceWallMs: number }>();
-  readonly #lag = new Map<string, { readonly at: number[]; readonly writes: number[]; readonly bytes: number[]; readonly seconds: number[] }>();
+  readonly #seen = new Map<
+    string,
+    { readonly key: string; readonly state: ImageState; readonly sinceWallMs: number }
+  >();
+  readonly #lag = new Map<
+    string,
+    { readonly at: number[]; readonly writes: number[]; readonly bytes: number[]; readonly seconds: number[] }
+  >();
 
   constructor(environment: MirrorEnvironment) {
     this.#environment = environment;
@@ -76,7 +90,9 @@ export class Mirrors {
   }
 
   /** The volume and server that take host writes for a mirror; null while none does. */
-  acting(record: MirrorRecord): { readonly unit: ServerUnit; readonly volumeId: string; readonly home: SideName } | null {
+  acting(
+    record: MirrorRecord,
+  ): { readonly unit: ServerUnit; readonly volumeId: string; readonly home: SideName } | null {
     const { primary } = this.view(record);
     return primary !== null && this.#environment.volumeServes(primary.unit, primary.volumeId) ? primary : null;
   }
@@ -108,9 +124,22 @@ export class Mirrors {
       connection: status === null ? 'standalone' : status.connected ? 'connected' : 'connecting',
       lag: lagOf(status),
       lastContact: status === null || status.lastContactWallMs === null ? null : instant(status.lastContactWallMs),
-      lastConsistent: status === null || status.position === null || status.lastContactWallMs === null ? null : { cp: status.position.ownCp, at: instant(status.lastContactWallMs) },
-      fractureLog: status === null ? { regions: 0, dirty: 0, regionSizeBytes: 65_536 } : { regions: status.fractureLog.regions, dirty: status.fractureLog.dirty, regionSizeBytes: status.fractureLog.regionSizeBytes },
-      safetySnapshot: status === null || status.safetySnapshot === null ? null : { cp: status.position?.ownCp ?? 0, at: instant(status.safetySnapshot.atWallMs) },
+      lastConsistent:
+        status === null || status.position === null || status.lastContactWallMs === null
+          ? null
+          : { cp: status.position.ownCp, at: instant(status.lastContactWallMs) },
+      fractureLog:
+        status === null
+          ? { regions: 0, dirty: 0, regionSizeBytes: 65_536 }
+          : {
+              regions: status.fractureLog.regions,
+              dirty: status.fractureLog.dirty,
+              regionSizeBytes: status.fractureLog.regionSizeBytes,
+            },
+      safetySnapshot:
+        status === null || status.safetySnapshot === null
+          ? null
+          : { cp: status.position?.ownCp ?? 0, at: instant(status.safetySnapshot.atWallMs) },
       sync:
         sync === null
           ? null
@@ -122,7 +151,11 @@ export class Mirrors {
               totalBytes: sync.regionsTotal * 65_536,
               copiedBytes: sync.bytesCopied,
               rateBytesPerSecond: rateOf(sync.bytesCopied, this.#environment.clock.nowMs() - sync.startedAtMs),
-              etaSeconds: etaOf(sync.regionsDone, sync.regionsTotal, this.#environment.clock.nowMs() - sync.startedAtMs),
+              etaSeconds: etaOf(
+                sync.regionsDone,
+                sync.regionsTotal,
+                this.#environment.clock.nowMs() - sync.startedAtMs,
+              ),
             },
       actions: MIRROR_ACTIONS.map((action) => {
         const known = this.#actionStatus(view, action);
@@ -147,14 +180,20 @@ export class Mirrors {
   }
 
   /** The server to ask about an action: the secondary's for a forced promotion and a rollback, the acting primary's for all others. */
-  #sideFor(view: MirrorView, action: MirrorAction): { readonly status: RelationshipStatus; readonly unit: ServerUnit } | null {
+  #sideFor(
+    view: MirrorView,
+    action: MirrorAction,
+  ): { readonly status: RelationshipStatus; readonly unit: ServerUnit } | null {
     const { topology, unitOf } = this.#environment;
     const unit = (volumeId: string): ServerUnit => unitOf(topology.ownerOf(topology.volumes.get(volumeId)).id);
     const sides = [
       { status: view.source, unit: unit(view.record.sourceVolumeId) },
       { status: view.destination, unit: unit(view.record.destinationVolumeId) },
     ];
-    const wanted = action === 'failover' || action === 'rollback' ? sides.find((side) => side.status?.role === 'secondary') : undefined;
+    const wanted =
+      action === 'failover' || action === 'rollback'
+        ? sides.find((side) => side.status?.role === 'secondary')
+        : undefined;
     const chosen = wanted ?? sides.find((side) => side.status !== null && side.status === view.leading);
     return chosen === undefined || chosen.status === null ? null : { status: chosen.status, unit: chosen.unit };
   }
@@ -178,7 +217,9 @@ export class Mirrors {
     const lossy = preview.loss.knownWrites > 0 || preview.loss.unknownAfterWallMs !== null;
     const known = preview.loss.unknownAfterWallMs === null;
     const lossText = `${known ? '' : 'At least '}${preview.loss.knownWrites} acknowledged write${preview.loss.knownWrites === 1 ? '' : 's'} would be missing${
-      preview.loss.unknownAfterWallMs === null ? '' : `; what was written after ${instant(preview.loss.unknownAfterWallMs)} cannot be known`
+      preview.loss.unknownAfterWallMs === null
+        ? ''
+        : `; what was written after ${instant(preview.loss.unknownAfterWallMs)} cannot be known`
     }.`;
     const safeAt = view.leading?.lastContactWallMs ?? null;
     return {
@@ -188,31 +229,63 @@ export class Mirrors {
       needsConfirmation: preview.confirm === 'typed',
       steps: [...preview.effects],
       winner: winner === null ? null : side(winner),
-      overwritten: overwritten === null ? null : { ...side(overwritten), regions: preview.regions, bytes: preview.bytesAtMost },
+      overwritten:
+        overwritten === null ? null : { ...side(overwritten), regions: preview.regions, bytes: preview.bytesAtMost },
       loss:
         action === 'failover' || lossy
-          ? { writes: preview.loss.knownWrites, bytes: view.leading?.lag.bytes ?? 0, seconds: view.leading?.lag.seconds ?? 0, known, text: lossy ? lossText : 'No acknowledged write would be missing.' }
+          ? {
+              writes: preview.loss.knownWrites,
+              bytes: view.leading?.lag.bytes ?? 0,
+              seconds: view.leading?.lag.seconds ?? 0,
+              known,
+              text: lossy ? lossText : 'No acknowledged write would be missing.',
+            }
           : null,
-      lastSafe: preview.lastSafe === null ? null : { ...preview.lastSafe, at: safeAt === null ? null : instant(safeAt) },
+      lastSafe:
+        preview.lastSafe === null ? null : { ...preview.lastSafe, at: safeAt === null ? null : instant(safeAt) },
       expectedSeconds: preview.expectedMs === null ? null : preview.expectedMs / 1000,
-      kept: overwritten === null ? null : `The last consistent image of ${side(overwritten).volume} is kept as a safety snapshot until the sync is complete.`,
+      kept:
+        overwritten === null
+          ? null
+          : `The last consistent image of ${side(overwritten).volume} is kept as a safety snapshot until the sync is complete.`,
       command: `lockstep mirror ${action} ${record.name}${action === 'failover' ? ' --force' : ''}${action === 'resolve' ? ` --keep ${keep ?? 'source|destination'}` : ''}${preview.confirm === 'typed' ? ' --yes' : ''}`,
     };
   }
 
   /** Carries out an action; what is refused throws, everything else is a job. */
-  async act(record: MirrorRecord, action: MirrorAction, options: { readonly confirm?: string | undefined; readonly force?: boolean | undefined; readonly keep?: SideName | undefined }): Promise<Job> {
+  async act(
+    record: MirrorRecord,
+    action: MirrorAction,
+    options: {
+      readonly confirm?: string | undefined;
+      readonly force?: boolean | undefined;
+      readonly keep?: SideName | undefined;
+    },
+  ): Promise<Job> {
     const { topology } = this.#environment;
     if (options.confirm !== undefined && options.confirm !== record.name) {
-      refuse('mirror/wrong-confirmation', `The confirmation must be the mirror's name, ${record.name}.`, 'Type the name exactly.', { field: 'confirm' });
+      refuse(
+        'mirror/wrong-confirmation',
+        `The confirmation must be the mirror's name, ${record.name}.`,
+        'Type the name exactly.',
+        { field: 'confirm' },
+      );
     }
     const view = this.view(record);
     const at = this.#sideFor(view, action);
     if (at === null) throw new Refused(this.#unreachable(record));
     const known = at.status.actions.find((one) => one.action === action);
-    if (known?.refusal !== undefined && !known.allowed && !(known.refusal.overridable && options.confirm !== undefined)) throw new Refused(refusalFrom(known.refusal));
+    if (known?.refusal !== undefined && !known.allowed && !(known.refusal.overridable && options.confirm !== undefined))
+      throw new Refused(refusalFrom(known.refusal));
     if (known?.confirm === 'typed' && options.confirm === undefined) {
-      throw new Refused(refusal('mirror/confirmation-required', `${action} of ${record.name} cannot be undone by itself.`, `Confirm with the mirror's name (${record.name}); preview says what would happen.`, { field: 'confirm', overridable: true }));
+      throw new Refused(
+        refusal(
+          'mirror/confirmation-required',
+          `${action} of ${record.name} cannot be undone by itself.`,
+          `Confirm with the mirror's name (${record.name}); preview says what would happen.`,
+          { field: 'confirm', overridable: true },
+        ),
+      );
     }
     const outcome: ActionOutcome = await at.unit.ask((face) =>
       face.act(record.id, action, {
@@ -251,7 +324,12 @@ export class Mirrors {
     if (outcome.kind === 'refused') throw new Refused(refusalFrom(outcome.refusal));
     topology.mirrors.put(record);
     jobs.start(
-      { kind: 'mirror/establish', subject: `mirror/${record.name}`, parameters: { mirrorId: record.id }, canPause: outcome.kind === 'running' },
+      {
+        kind: 'mirror/establish',
+        subject: `mirror/${record.name}`,
+        parameters: { mirrorId: record.id },
+        canPause: outcome.kind === 'running',
+      },
       this.#work(record, 'establish', unit, outcome),
     );
     this.#environment.changed();
@@ -276,7 +354,13 @@ export class Mirrors {
   }
 
   /** Work in the servers goes on by itself, also across their restarts; the job watches it to the end. */
-  async #watch(record: MirrorRecord, action: MirrorAction, unit: ServerUnit, outcome: ActionOutcome | null, control: JobControl): Promise<Record<string, unknown>> {
+  async #watch(
+    record: MirrorRecord,
+    action: MirrorAction,
+    unit: ServerUnit,
+    outcome: ActionOutcome | null,
+    control: JobControl,
+  ): Promise<Record<string, unknown>> {
     let finished: { readonly result: Record<string, unknown> } | { readonly error: unknown } | null = null;
     if (outcome?.kind === 'running') {
       outcome.finished.then(
@@ -302,8 +386,17 @@ export class Mirrors {
       const sync = this.view(record).leading?.resync ?? null;
       if (sync !== null) {
         if (giveUpAtMs !== null) giveUpAtMs = nowMs + TAKEN_UP_MS;
-        last = { regionsTotal: sync.regionsTotal, regionsDiffering: sync.regionsDiffering, bytesCopied: sync.bytesCopied, bytesVolume: sync.bytesVolume };
-        control.progress({ phase: sync.paused ? 'paused' : sync.kind, done: sync.regionsDone * 65_536, total: sync.regionsTotal * 65_536 });
+        last = {
+          regionsTotal: sync.regionsTotal,
+          regionsDiffering: sync.regionsDiffering,
+          bytesCopied: sync.bytesCopied,
+          bytesVolume: sync.bytesVolume,
+        };
+        control.progress({
+          phase: sync.paused ? 'paused' : sync.kind,
+          done: sync.regionsDone * 65_536,
+          total: sync.regionsTotal * 65_536,
+        });
       } else if (!this.#stillWatching(lives) && (await this.#settled(record, action))) {
         return last;
       }
@@ -348,14 +441,26 @@ export class Mirrors {
       case 'overwrite-primary':
         return say(equal, `${record.name} is ${status.imageState}`);
       case 'reverse-resync':
-        return say(equal && status.direction === 'reversed', `${record.name} is ${status.imageState}, ${status.direction}`);
+        return say(
+          equal && status.direction === 'reversed',
+          `${record.name} is ${status.imageState}, ${status.direction}`,
+        );
       case 'failover':
       case 'switchover':
-        return say(acting?.home === 'destination' && status.direction === 'reversed', `${record.name} is not served by its destination`);
+        return say(
+          acting?.home === 'destination' && status.direction === 'reversed',
+          `${record.name} is not served by its destination`,
+        );
       case 'failback':
-        return say(acting?.home === 'source' && status.direction === 'forward', `${record.name} is not served by its source`);
+        return say(
+          acting?.home === 'source' && status.direction === 'forward',
+          `${record.name} is not served by its source`,
+        );
       case 'fracture':
-        return say(!equal || status.conditions.some((condition) => condition.code === 'FracturedAdmin'), `${record.name} is not fractured`);
+        return say(
+          !equal || status.conditions.some((condition) => condition.code === 'FracturedAdmin'),
+          `${record.name} is not fractured`,
+        );
       case 'pause':
         return say(status.resync?.paused !== false, 'the sync goes on');
       case 'resume':
@@ -374,7 +479,9 @@ export class Mirrors {
     const resumer: (action: MirrorAction) => Resumer = (action) => (job) => {
       const record = this.#environment.topology.mirrors.byId(String(job.parameters['mirrorId']));
       if (record === undefined) return null;
-      const unit = this.#environment.unitOf(this.#environment.topology.ownerOf(this.#environment.topology.volumes.get(record.sourceVolumeId)).id);
+      const unit = this.#environment.unitOf(
+        this.#environment.topology.ownerOf(this.#environment.topology.volumes.get(record.sourceVolumeId)).id,
+      );
       return this.#work(record, action, unit, null);
     };
     return Object.fromEntries(RUNNING_SYNC.map((action) => [`mirror/${action}`, resumer(action as MirrorAction)]));
@@ -416,7 +523,8 @@ export class Mirrors {
       series.writes.push(lag.writes);
       series.bytes.push(lag.bytes);
       series.seconds.push(lag.seconds);
-      if (series.at.length > keep) for (const column of [series.at, series.writes, series.bytes, series.seconds]) column.shift();
+      if (series.at.length > keep)
+        for (const column of [series.at, series.writes, series.bytes, series.seconds]) column.shift();
       this.#lag.set(record.id, series);
     }
   }
@@ -430,23 +538,25 @@ export class Mirrors {
   }
 
   history(record: MirrorRecord, limit: number): MirrorHistory[] {
-    return this.#environment.events.page({ limit, kind: 'mirror/state', subject: `mirror/${record.name}` }).flatMap((event) => {
-      const to = imageStateSchema.safeParse(event.details?.['to']);
-      if (!to.success) return [];
-      const from = imageStateSchema.safeParse(event.details?.['from']);
-      const conditions = conditionCodeSchema.array().safeParse(event.details?.['conditions']);
-      return [
-        {
-          at: event.at,
-          event: event.id,
-          from: from.success ? from.data : null,
-          to: to.data,
-          conditions: conditions.success ? conditions.data : [],
-          direction: event.details?.['direction'] === 'reversed' ? ('reversed' as const) : ('forward' as const),
-          message: event.message,
-        },
-      ];
-    });
+    return this.#environment.events
+      .page({ limit, kind: 'mirror/state', subject: `mirror/${record.name}` })
+      .flatMap((event) => {
+        const to = imageStateSchema.safeParse(event.details?.['to']);
+        if (!to.success) return [];
+        const from = imageStateSchema.safeParse(event.details?.['from']);
+        const conditions = conditionCodeSchema.array().safeParse(event.details?.['conditions']);
+        return [
+          {
+            at: event.at,
+            event: event.id,
+            from: from.success ? from.data : null,
+            to: to.data,
+            conditions: conditions.success ? conditions.data : [],
+            direction: event.details?.['direction'] === 'reversed' ? ('reversed' as const) : ('forward' as const),
+            message: event.message,
+          },
+        ];
+      });
   }
 }
 
@@ -471,17 +581,25 @@ function conditionsOf(status: RelationshipStatus | null, image: ImageState): Mir
     recovery: status.recovery,
     lock: lock === 'forward' || lock === 'reverse' ? lock : null,
   });
-  return describeConditions(view, status.lastContactWallMs ?? 0).map(({ code, sinceWallMs, cause, nextStep, clearedBy }) => ({
-    code,
-    since: instant(sinceWallMs),
-    cause,
-    nextStep,
-    clearedBy: [...clearedBy],
-  }));
+  return describeConditions(view, status.lastContactWallMs ?? 0).map(
+    ({ code, sinceWallMs, cause, nextStep, clearedBy }) => ({
+      code,
+      since: instant(sinceWallMs),
+      cause,
+      nextStep,
+      clearedBy: [...clearedBy],
+    }),
+  );
 }
 
 function lagOf(status: RelationshipStatus | null): { writes: number; bytes: number; seconds: number } {
-  return status === null ? { writes: 0, bytes: 0, seconds: 0 } : { writes: Math.max(0, status.lag.writes), bytes: Math.max(0, status.lag.bytes), seconds: Math.max(0, status.lag.seconds) };
+  return status === null
+    ? { writes: 0, bytes: 0, seconds: 0 }
+    : {
+        writes: Math.max(0, status.lag.writes),
+        bytes: Math.max(0, status.lag.bytes),
+        seconds: Math.max(0, status.lag.seconds),
+      };
 }
 
 function rateOf(bytes: number, elapsedMs: number): number {
@@ -493,7 +611,10 @@ function etaOf(done: number, total: number, elapsedMs: number): number | null {
 }
 
 export function refusalFrom(data: RefusalData) {
-  return refusal(data.code, data.message, data.hint, { overridable: data.overridable, ...(data.details === undefined ? {} : { details: data.details as Record<string, unknown> }) });
+  return refusal(data.code, data.message, data.hint, {
+    overridable: data.overridable,
+    ...(data.details === undefined ? {} : { details: data.details as Record<string, unknown> }),
+  });
 }
 
 /** Whose content stays when an action overwrites an image; null where none is overwritten. */

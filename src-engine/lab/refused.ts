@@ -44,7 +44,8 @@ export function refusalOf(reason: unknown, fallbackCode: string): Refusal {
 
 /** Codes of volume and storage errors of the layers below, brought into `<noun>/<what>`. */
 function codeOf(reason: unknown): string | null {
-  if (typeof reason !== 'object' || reason === null || !('code' in reason) || typeof reason.code !== 'string') return null;
+  if (typeof reason !== 'object' || reason === null || !('code' in reason) || typeof reason.code !== 'string')
+    return null;
   if (/^(R[0-9]{2}|[a-z][a-z-]*\/[a-z][a-z0-9-]*)$/.test(reason.code)) return reason.code;
   if (/^[a-z][a-z0-9-]*$/.test(reason.code)) return `storage/${reason.code}`;
   return null;

@@ -3,10 +3,24 @@
  * after its end nothing of it acts, and whoever waited for it is told that the server is down.
  */
 import { Shelf } from '../disk/index.ts';
-import { incarnate, type Clock, type Incarnation, type LinkNetwork, type Runtime, type Storage } from '../runtime/index.ts';
+import {
+  incarnate,
+  type Clock,
+  type Incarnation,
+  type LinkNetwork,
+  type Runtime,
+  type Storage,
+} from '../runtime/index.ts';
 import type { Machine } from './machine.ts';
 import { Refused, refusal } from './refused.ts';
-import type { CpPhase, CpSummary, ServerDependencies, ServerEvent, ServerSettings, StorageServerFace } from './server/types.ts';
+import type {
+  CpPhase,
+  CpSummary,
+  ServerDependencies,
+  ServerEvent,
+  ServerSettings,
+  StorageServerFace,
+} from './server/types.ts';
 
 export type MakeServer = (dependencies: ServerDependencies) => StorageServerFace;
 
@@ -129,7 +143,12 @@ export class ServerUnit {
     for (const array of this.spec.arrays()) {
       const shelf = await Shelf.open(life.incarnation.wrapStorage(array.storage), { arrayId: array.id });
       for (const finding of shelf.findings) {
-        this.#environment.report(this.spec.id, { kind: 'array/disk-failed', severity: 'error', subject: array.id, message: `${array.name}: ${finding.message}` });
+        this.#environment.report(this.spec.id, {
+          kind: 'array/disk-failed',
+          severity: 'error',
+          subject: array.id,
+          message: `${array.name}: ${finding.message}`,
+        });
       }
       shelves.set(array.id, shelf);
     }
@@ -207,6 +226,11 @@ export class ServerUnit {
 
   #downRefusal() {
     const why = this.#cause === null ? this.#state : `${this.#state}: ${this.#cause}`;
-    return refusal('server/down', `${this.spec.name} is not up (${why}).`, `Power it on, or clear the fault that holds it down.`, { details: { server: this.spec.name } });
+    return refusal(
+      'server/down',
+      `${this.spec.name} is not up (${why}).`,
+      `Power it on, or clear the fault that holds it down.`,
+      { details: { server: this.spec.name } },
+    );
   }
 }

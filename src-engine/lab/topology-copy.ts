@@ -44,7 +44,12 @@ export async function readTopologyCopy(array: Storage): Promise<TopologyCopy | C
       const parsed = JSON.parse(new TextDecoder().decode(envelope.payload)) as { number?: unknown; document?: unknown };
       const document = topologySchema.safeParse(parsed.document);
       if (!document.success || typeof parsed.number !== 'number') {
-        return { file: FILE, offset: ENVELOPE_HEAD_BYTES, expected: 'a topology', found: document.success ? 'no number' : document.error.message };
+        return {
+          file: FILE,
+          offset: ENVELOPE_HEAD_BYTES,
+          expected: 'a topology',
+          found: document.success ? 'no number' : document.error.message,
+        };
       }
       return { number: parsed.number, document: document.data };
     }

@@ -9,7 +9,13 @@ const base = { id: z.string(), name: z.string(), createdAtMs: z.number() };
 const recordSchemas = {
   sites: z.object({ ...base }),
   clusters: z.object({ ...base, siteId: z.string() }),
-  servers: z.object({ ...base, siteId: z.string(), clusterId: z.string(), logHalfBytes: z.number(), power: z.enum(['on', 'off']) }),
+  servers: z.object({
+    ...base,
+    siteId: z.string(),
+    clusterId: z.string(),
+    logHalfBytes: z.number(),
+    power: z.enum(['on', 'off']),
+  }),
   links: z.object({
     ...base,
     siteIds: z.tuple([z.string(), z.string()]),
@@ -17,8 +23,20 @@ const recordSchemas = {
     bandwidthBytesPerSecond: z.number().nullable(),
     sinceMs: z.number(),
   }),
-  arrays: z.object({ ...base, siteId: z.string(), clusterId: z.string(), disks: z.number(), diskSizeBytes: z.number() }),
-  pools: z.object({ ...base, arrayId: z.string(), level: raidLevelSchema, slots: z.array(z.number()), ownerId: z.string() }),
+  arrays: z.object({
+    ...base,
+    siteId: z.string(),
+    clusterId: z.string(),
+    disks: z.number(),
+    diskSizeBytes: z.number(),
+  }),
+  pools: z.object({
+    ...base,
+    arrayId: z.string(),
+    level: raidLevelSchema,
+    slots: z.array(z.number()),
+    ownerId: z.string(),
+  }),
   volumes: z.object({ ...base, poolId: z.string(), sizeBytes: z.number() }),
   mirrors: z.object({
     ...base,
@@ -90,7 +108,13 @@ export class Registry<T extends Named> {
   /** By name or id. */
   find(ref: string): T {
     const record = this.#records.get(ref) ?? this.byName(ref);
-    if (record === undefined) refuse(`${this.noun}/not-found`, `There is no ${this.noun} called ${ref}.`, `List the ${this.noun}s to see their names.`, { field: this.noun });
+    if (record === undefined)
+      refuse(
+        `${this.noun}/not-found`,
+        `There is no ${this.noun} called ${ref}.`,
+        `List the ${this.noun}s to see their names.`,
+        { field: this.noun },
+      );
     return record;
   }
   /** Like `find` for ids that the topology itself holds. */
@@ -105,15 +129,29 @@ export class Registry<T extends Named> {
   /** Refuses a taken or impossible name. */
   checkName(name: string): void {
     if (!nameSchema.safeParse(name).success) {
-      refuse(`${this.noun}/bad-name`, `${JSON.stringify(name)} cannot be the name of a ${this.noun}.`, 'A name has 1 to 63 lower-case letters, digits and inner hyphens.', { field: 'name' });
+      refuse(
+        `${this.noun}/bad-name`,
+        `${JSON.stringify(name)} cannot be the name of a ${this.noun}.`,
+        'A name has 1 to 63 lower-case letters, digits and inner hyphens.',
+        { field: 'name' },
+      );
     }
-    if (this.byName(name) !== undefined) refuse(`${this.noun}/name-taken`, `There is a ${this.noun} called ${name} already.`, 'Choose another name.', { field: 'name' });
+    if (this.byName(name) !== undefined)
+      refuse(`${this.noun}/name-taken`, `There is a ${this.noun} called ${name} already.`, 'Choose another name.', {
+        field: 'name',
+      });
   }
   put(record: T): T {
     try {
       this.#catalog.put(this.#collection, { id: record.id, name: record.name, body: record });
     } catch (error) {
-      if (error instanceof CatalogConflict) refuse(`${this.noun}/name-taken`, `There is a ${this.noun} called ${record.name} already.`, 'Choose another name.', { field: 'name' });
+      if (error instanceof CatalogConflict)
+        refuse(
+          `${this.noun}/name-taken`,
+          `There is a ${this.noun} called ${record.name} already.`,
+          'Choose another name.',
+          { field: 'name' },
+        );
       throw error;
     }
     this.#records.set(record.id, record);
@@ -193,14 +231,25 @@ export class Topology {
     return this.sites.get(this.arrays.get(this.pools.get(volume.poolId).arrayId).siteId);
   }
   mirrorOfVolume(volumeId: string): MirrorRecord | undefined {
-    return this.mirrors.list().find((mirror) => mirror.sourceVolumeId === volumeId || mirror.destinationVolumeId === volumeId);
+    return this.mirrors
+      .list()
+      .find((mirror) => mirror.sourceVolumeId === volumeId || mirror.destinationVolumeId === volumeId);
   }
   linkBetween(siteA: string, siteB: string): LinkRecord | undefined {
     return this.links.list().find((link) => link.siteIds.includes(siteA) && link.siteIds.includes(siteB));
   }
   /** Bounded, stable names for messages: any id of the lab. */
   nameOf(id: string): string {
-    for (const registry of [this.servers, this.volumes, this.mirrors, this.pools, this.arrays, this.sites, this.links, this.clusters]) {
+    for (const registry of [
+      this.servers,
+      this.volumes,
+      this.mirrors,
+      this.pools,
+      this.arrays,
+      this.sites,
+      this.links,
+      this.clusters,
+    ]) {
       const record = registry.byId(id);
       if (record !== undefined) return record.name;
     }

@@ -1,11 +1,30 @@
 /** What the lab shows of its servers, pools, arrays, sites and links: configuration joined with what the servers say. */
-import type { Cluster, ConsistencyPoint, CpPhase, Health, Link, Pool, Server, ServerDetail, Site, StorageArray } from '../contract/index.ts';
+import type {
+  Cluster,
+  ConsistencyPoint,
+  CpPhase,
+  Health,
+  Link,
+  Pool,
+  Server,
+  ServerDetail,
+  Site,
+  StorageArray,
+} from '../contract/index.ts';
 import type { Clock, LinkNetwork } from '../runtime/index.ts';
 import type { Faults } from './faults.ts';
 import { instant } from './instant.ts';
 import type { ServerUnit } from './server-unit.ts';
 import type { CpPhase as EngineCpPhase, CpSummary, CpTrigger, PoolStatus, ServerStatus } from './server/types.ts';
-import type { ArrayRecord, ClusterRecord, LinkRecord, PoolRecord, ServerRecord, SiteRecord, Topology } from './topology.ts';
+import type {
+  ArrayRecord,
+  ClusterRecord,
+  LinkRecord,
+  PoolRecord,
+  ServerRecord,
+  SiteRecord,
+  Topology,
+} from './topology.ts';
 
 export interface ViewEnvironment {
   readonly topology: Topology;
@@ -40,7 +59,10 @@ const SHOWN_TRIGGER: Readonly<Record<CpTrigger, ConsistencyPoint['trigger']>> = 
 
 export class Views {
   readonly #environment: ViewEnvironment;
-  readonly #traffic = new Map<string, { atMs: number; forward: number; backward: number; forwardRate: number; backwardRate: number }>();
+  readonly #traffic = new Map<
+    string,
+    { atMs: number; forward: number; backward: number; forwardRate: number; backwardRate: number }
+  >();
 
   constructor(environment: ViewEnvironment) {
     this.#environment = environment;
@@ -50,13 +72,19 @@ export class Views {
     const { topology, faults, unitOf } = this.#environment;
     const servers = topology.servers.list().filter((server) => server.siteId === site.id);
     const arrays = topology.arrays.list().filter((array) => array.siteId === site.id);
-    const pools = topology.pools.list().filter((pool) => arrays.some((array) => array.id === pool.arrayId)).map((pool) => this.pool(pool));
+    const pools = topology.pools
+      .list()
+      .filter((pool) => arrays.some((array) => array.id === pool.arrayId))
+      .map((pool) => this.pool(pool));
     const allUp = servers.every((server) => unitOf(server.id).state === 'up');
     return {
       id: site.id,
       name: site.name,
       state: faults.siteLost(site.id) ? 'lost' : allUp ? 'up' : 'degraded',
-      clusters: topology.clusters.list().filter((cluster) => cluster.siteId === site.id).map((cluster) => cluster.name),
+      clusters: topology.clusters
+        .list()
+        .filter((cluster) => cluster.siteId === site.id)
+        .map((cluster) => cluster.name),
       servers: servers.map((server) => server.name),
       arrays: arrays.map((array) => array.name),
       sizeBytes: sum(pools.map((pool) => pool.sizeBytes)),
@@ -73,7 +101,10 @@ export class Views {
       name: cluster.name,
       site: topology.sites.nameOf(cluster.siteId),
       servers: servers.map((server) => server.name),
-      arrays: topology.arrays.list().filter((array) => array.clusterId === cluster.id).map((array) => array.name),
+      arrays: topology.arrays
+        .list()
+        .filter((array) => array.clusterId === cluster.id)
+        .map((array) => array.name),
       health: worst(health),
     };
   }
@@ -86,7 +117,16 @@ export class Views {
     const running = status?.cps.find((cp) => cp.durationMs === null) ?? null;
     const refused = status?.state.kind === 'refused' ? status.state : null;
     const suspended = status?.state.kind === 'suspended' ? status.state.reason : null;
-    const state: Server['state'] = refused !== null ? 'fenced' : unit.state === 'up' ? 'up' : unit.state === 'booting' ? 'booting' : unit.state === 'stopping' ? 'up' : 'down';
+    const state: Server['state'] =
+      refused !== null
+        ? 'fenced'
+        : unit.state === 'up'
+          ? 'up'
+          : unit.state === 'booting'
+            ? 'booting'
+            : unit.state === 'stopping'
+              ? 'up'
+              : 'down';
     return {
       id: server.id,
       name: server.name,
@@ -94,19 +134,37 @@ export class Views {
       cluster: topology.clusters.nameOf(server.clusterId),
       state,
       cause: refused?.message ?? suspended ?? unit.cause,
-      health: refused !== null ? 'failed' : unit.state !== 'up' ? 'failed' : suspended !== null || status?.backToBackSinceMs !== null ? 'degraded' : 'ok',
+      health:
+        refused !== null
+          ? 'failed'
+          : unit.state !== 'up'
+            ? 'failed'
+            : suspended !== null || status?.backToBackSinceMs !== null
+              ? 'degraded'
+              : 'ok',
       heartbeatAgeMs: this.#heartbeatAge(server, unit),
       incarnation: status?.incarnation ?? 0,
       since: instant(unit.sinceWallMs),
       pools: pools.map((pool) => pool.name),
       volumes: topology.volumes.list().filter((volume) => pools.some((pool) => pool.id === volume.poolId)).length,
       nvlog: {
-        halves: (status?.log.halves ?? []).map((half, index) => ({ state: halfState(half.state, index === status?.log.active), usedBytes: half.usedBytes, sizeBytes: half.sizeBytes })),
+        halves: (status?.log.halves ?? []).map((half, index) => ({
+          state: halfState(half.state, index === status?.log.active),
+          usedBytes: half.usedBytes,
+          sizeBytes: half.sizeBytes,
+        })),
         stalled: status !== null && status.backToBackSinceMs !== null,
       },
       cp: {
         committed: Math.max(0, ...(status?.pools ?? []).map((pool) => pool.label)),
-        running: running === null ? null : { number: running.number, phase: SHOWN_PHASE[running.phase], startedAt: this.#wall(running.startedAtMs, clock) },
+        running:
+          running === null
+            ? null
+            : {
+                number: running.number,
+                phase: SHOWN_PHASE[running.phase],
+                startedAt: this.#wall(running.startedAtMs, clock),
+              },
       },
     };
   }
@@ -118,7 +176,10 @@ export class Views {
     let heard: number | null = null;
     for (const other of topology.servers.list()) {
       if (other.id === server.id) continue;
-      const at = unitOf(other.id).face?.status().peers.find((peer) => peer.serverId === server.id)?.lastHeardMs ?? null;
+      const at =
+        unitOf(other.id)
+          .face?.status()
+          .peers.find((peer) => peer.serverId === server.id)?.lastHeardMs ?? null;
       if (at !== null) heard = Math.max(heard ?? 0, at);
     }
     if (heard !== null) return Math.max(0, nowMs - heard);
@@ -128,7 +189,13 @@ export class Views {
 
   serverDetail(server: ServerRecord): ServerDetail {
     const cps = this.#environment.unitOf(server.id).anyFace?.status().cps ?? [];
-    return { ...this.server(server), timeline: [...cps].sort((a, b) => b.number - a.number).slice(0, 50).map((cp) => this.#consistencyPoint(cp)) };
+    return {
+      ...this.server(server),
+      timeline: [...cps]
+        .sort((a, b) => b.number - a.number)
+        .slice(0, 50)
+        .map((cp) => this.#consistencyPoint(cp)),
+    };
   }
 
   #consistencyPoint(cp: CpSummary): ConsistencyPoint {
@@ -164,14 +231,24 @@ export class Views {
       health: worst(pools.map((pool) => this.pool(pool).health)),
       disks: Array.from({ length: array.disks }, (_, slot) => {
         const pool = pools.find((one) => one.slots.includes(slot));
-        return { slot, state: pool === undefined ? ('unused' as const) : ('ok' as const), sizeBytes: array.diskSizeBytes, pool: pool?.name ?? null };
+        return {
+          slot,
+          state: pool === undefined ? ('unused' as const) : ('ok' as const),
+          sizeBytes: array.diskSizeBytes,
+          pool: pool?.name ?? null,
+        };
       }),
       pools: pools.map((pool) => pool.name),
     };
   }
 
   poolStatus(pool: PoolRecord): PoolStatus | null {
-    return this.#environment.unitOf(pool.ownerId).face?.status().pools.find((status) => status.id === pool.id) ?? null;
+    return (
+      this.#environment
+        .unitOf(pool.ownerId)
+        .face?.status()
+        .pools.find((status) => status.id === pool.id) ?? null
+    );
   }
 
   pool(pool: PoolRecord): Pool {
@@ -195,7 +272,10 @@ export class Views {
       usedBytes: status?.usedBytes ?? 0,
       reserveBytes: status === null ? 0 : Math.max(0, status.totalBytes - status.usedBytes - status.freeBytes),
       freeBytes: status?.freeBytes ?? 0,
-      volumes: topology.volumes.list().filter((volume) => volume.poolId === pool.id).map((volume) => volume.name),
+      volumes: topology.volumes
+        .list()
+        .filter((volume) => volume.poolId === pool.id)
+        .map((volume) => volume.name),
     };
   }
 
@@ -211,7 +291,11 @@ export class Views {
       state: state.cut || faults.siteLost(a) || faults.siteLost(b) ? 'cut' : 'up',
       latencyMs: state.latencyMs ?? link.latencyMs,
       bandwidthBytesPerSecond: state.bytesPerSecond ?? link.bandwidthBytesPerSecond,
-      traffic: { forwardBytesPerSecond: traffic?.forwardRate ?? 0, backwardBytesPerSecond: traffic?.backwardRate ?? 0, queuedBytes: this.#queued(link) },
+      traffic: {
+        forwardBytesPerSecond: traffic?.forwardRate ?? 0,
+        backwardBytesPerSecond: traffic?.backwardRate ?? 0,
+        queuedBytes: this.#queued(link),
+      },
       since: instant(link.sinceMs),
     };
   }
@@ -220,14 +304,19 @@ export class Views {
     const { topology } = this.#environment;
     const [siteA, siteB] = link.siteIds;
     const servers = topology.servers.list();
-    return servers.filter((server) => server.siteId === siteA).flatMap((a) => servers.filter((server) => server.siteId === siteB).map((b): [ServerRecord, ServerRecord] => [a, b]));
+    return servers
+      .filter((server) => server.siteId === siteA)
+      .flatMap((a) =>
+        servers.filter((server) => server.siteId === siteB).map((b): [ServerRecord, ServerRecord] => [a, b]),
+      );
   }
 
   #queued(link: LinkRecord): number {
     let queued = 0;
     for (const [a, b] of this.#pairs(link)) {
       const { aToB, bToA } = this.#environment.network.traffic(a.id, b.id);
-      for (const way of [aToB, bToA]) if (way.sentFrames > way.deliveredFrames + way.droppedFrames) queued += way.sentBytes - way.deliveredBytes;
+      for (const way of [aToB, bToA])
+        if (way.sentFrames > way.deliveredFrames + way.droppedFrames) queued += way.sentBytes - way.deliveredBytes;
     }
     return Math.max(0, queued);
   }
@@ -247,15 +336,26 @@ export class Views {
       const before = this.#traffic.get(link.id) ?? { atMs, forward, backward, forwardRate: 0, backwardRate: 0 };
       const seconds = (atMs - before.atMs) / 1000;
       const rate = (now: number, then: number): number => (seconds <= 0 ? 0 : Math.max(0, now - then) / seconds);
-      this.#traffic.set(link.id, { atMs, forward, backward, forwardRate: rate(forward, before.forward), backwardRate: rate(backward, before.backward) });
+      this.#traffic.set(link.id, {
+        atMs,
+        forward,
+        backward,
+        forwardRate: rate(forward, before.forward),
+        backwardRate: rate(backward, before.backward),
+      });
     }
   }
 
   /** What a server still does before it serves. */
-  phaseOf(server: ServerRecord, status: ServerStatus | null, waiting: number): 'off' | 'reading-labels' | 'replaying' | 'handshake' | 'serving' | 'failed' {
+  phaseOf(
+    server: ServerRecord,
+    status: ServerStatus | null,
+    waiting: number,
+  ): 'off' | 'reading-labels' | 'replaying' | 'handshake' | 'serving' | 'failed' {
     const unit = this.#environment.unitOf(server.id);
     if (status?.state.kind === 'refused') return 'failed';
-    if (unit.state === 'down' || unit.state === 'stopping') return unit.cause?.startsWith('boot failed') === true ? 'failed' : 'off';
+    if (unit.state === 'down' || unit.state === 'stopping')
+      return unit.cause?.startsWith('boot failed') === true ? 'failed' : 'off';
     if (unit.state === 'booting') return status === null ? 'reading-labels' : 'replaying';
     return waiting > 0 ? 'handshake' : 'serving';
   }

@@ -25,7 +25,12 @@ export interface VolumeEnvironment {
   readonly mirrors: Mirrors;
   readonly unitOf: (serverId: string) => ServerUnit;
   /** Runs a foreign write with the volume's workloads paused and the ledger told which bytes it no longer vouches for. */
-  readonly foreignWrite: <T>(volume: VolumeRecord, offset: number, length: number, write: () => Promise<T>) => Promise<T>;
+  readonly foreignWrite: <T>(
+    volume: VolumeRecord,
+    offset: number,
+    length: number,
+    write: () => Promise<T>,
+  ) => Promise<T>;
   readonly usersOf: (volume: VolumeRecord) => string[];
   readonly usedBytes: (status: VolumeStatus | null) => number;
 }
@@ -48,7 +53,11 @@ export class Volumes {
   }
 
   status(volume: VolumeRecord): VolumeStatus | null {
-    return this.unit(volume).face?.volumes().find((status) => status.id === volume.id) ?? null;
+    return (
+      this.unit(volume)
+        .face?.volumes()
+        .find((status) => status.id === volume.id) ?? null
+    );
   }
 
   /**
@@ -113,7 +122,8 @@ export class Volumes {
 
   /** What a promotion now would give, as long as `use` runs. */
   async withView<T>(volume: VolumeRecord, use: (view: FrozenView, unit: ServerUnit) => Promise<T>): Promise<T> {
-    const route = this.unit(volume).face === null ? this.route(volume) : { unit: this.unit(volume), volumeId: volume.id };
+    const route =
+      this.unit(volume).face === null ? this.route(volume) : { unit: this.unit(volume), volumeId: volume.id };
     const view = await route.unit.ask((face) => face.frozenView(route.volumeId));
     try {
       return await use(view, route.unit);
@@ -132,9 +142,17 @@ export class Volumes {
     });
   }
 
-  async read(volume: VolumeRecord, offset: number, length: number): Promise<{ data: Uint8Array; cp: number; sequence: number }> {
+  async read(
+    volume: VolumeRecord,
+    offset: number,
+    length: number,
+  ): Promise<{ data: Uint8Array; cp: number; sequence: number }> {
     this.#checkRange(volume, offset, length);
-    return this.withView(volume, async (view, unit) => ({ data: await unit.ask(() => view.read(offset, length)), cp: view.cp, sequence: view.sequence }));
+    return this.withView(volume, async (view, unit) => ({
+      data: await unit.ask(() => view.read(offset, length)),
+      cp: view.cp,
+      sequence: view.sequence,
+    }));
   }
 
   async write(volume: VolumeRecord, offset: number, data: Uint8Array): Promise<{ bytes: number; sequence: number }> {
@@ -148,7 +166,12 @@ export class Volumes {
 
   #checkRange(volume: VolumeRecord, offset: number, length: number): void {
     if (offset + length > volume.sizeBytes) {
-      refuse('volume/out-of-range', `${volume.name} has ${volume.sizeBytes} bytes; the request ends at ${offset + length}.`, 'Stay within the volume, or grow it first.', { field: 'offset' });
+      refuse(
+        'volume/out-of-range',
+        `${volume.name} has ${volume.sizeBytes} bytes; the request ends at ${offset + length}.`,
+        'Stay within the volume, or grow it first.',
+        { field: 'offset' },
+      );
     }
   }
 
@@ -158,12 +181,23 @@ export class Volumes {
     if ('problem' in opened) refuseFile(opened);
     if (opened.sizeBytes > volume.sizeBytes) {
       await opened.close();
-      refuse('volume/too-small', `${path} has ${opened.sizeBytes} bytes, ${volume.name} only ${volume.sizeBytes}.`, 'Grow the volume, or import a smaller file.', { field: 'path' });
+      refuse(
+        'volume/too-small',
+        `${path} has ${opened.sizeBytes} bytes, ${volume.name} only ${volume.sizeBytes}.`,
+        'Grow the volume, or import a smaller file.',
+        { field: 'path' },
+      );
     }
     const source = opened;
     const hash = machine.hash.sha256Stream();
     return jobs.start(
-      { kind: 'volume/import', subject: `volume/${volume.name}`, parameters: { volumeId: volume.id, path }, canPause: true, canCancel: true },
+      {
+        kind: 'volume/import',
+        subject: `volume/${volume.name}`,
+        parameters: { volumeId: volume.id, path },
+        canPause: true,
+        canCancel: true,
+      },
       {
         run: (control) =>
           this.#environment
@@ -171,14 +205,25 @@ export class Volumes {
               for (let at = 0; at < volume.sizeBytes; at += CHUNK) {
                 await control.checkpoint();
                 const length = Math.min(CHUNK, volume.sizeBytes - at);
-                const data = at < source.sizeBytes ? await source.read(at, Math.min(length, source.sizeBytes - at)) : new Uint8Array(0);
+                const data =
+                  at < source.sizeBytes
+                    ? await source.read(at, Math.min(length, source.sizeBytes - at))
+                    : new Uint8Array(0);
                 if (at < source.sizeBytes && data.byteLength !== Math.min(length, source.sizeBytes - at)) {
-                  refuse('volume/import-changed', `${path} became shorter while it was read.`, 'Import it again once nobody changes it.');
+                  refuse(
+                    'volume/import-changed',
+                    `${path} became shorter while it was read.`,
+                    'Import it again once nobody changes it.',
+                  );
                 }
                 const whole = data.byteLength === length ? data : padded(data, length);
                 hash.update(whole);
                 await this.#writeSparse(volume, at, whole);
-                control.progress({ phase: 'copying', done: Math.min(at + length, volume.sizeBytes), total: volume.sizeBytes });
+                control.progress({
+                  phase: 'copying',
+                  done: Math.min(at + length, volume.sizeBytes),
+                  total: volume.sizeBytes,
+                });
               }
               return { bytes: source.sizeBytes, sha256: hex(hash.digest()) };
             })
@@ -187,7 +232,9 @@ export class Volumes {
           const route = this.route(volume);
           const routed = this.#environment.topology.volumes.get(route.volumeId);
           const now = await this.checksum(routed);
-          return now.sha256 === result['sha256'] ? null : `${volume.name} does not hold the file: its checksum is ${now.sha256}`;
+          return now.sha256 === result['sha256']
+            ? null
+            : `${volume.name} does not hold the file: its checksum is ${now.sha256}`;
         },
       },
     );
@@ -213,7 +260,10 @@ export class Volumes {
     const created = await machine.userFiles.create(path, { overwrite });
     if ('problem' in created) refuseFile(created);
     const file = created;
-    const run = async (progress: (done: number, total: number) => void, checkpoint: () => Promise<void>): Promise<Record<string, unknown>> =>
+    const run = async (
+      progress: (done: number, total: number) => void,
+      checkpoint: () => Promise<void>,
+    ): Promise<Record<string, unknown>> =>
       this.withView(volume, async (view, unit) => {
         const hash = machine.hash.sha256Stream();
         for (let at = 0; at < view.sizeBytes; at += CHUNK) {
@@ -230,11 +280,20 @@ export class Volumes {
         return { bytes: view.sizeBytes, sha256: hex(hash.digest()), cp: view.cp, sequence: view.sequence, path };
       });
     return jobs.start(
-      { kind: 'volume/export', subject: `volume/${volume.name}`, parameters: { volumeId: volume.id, path }, canPause: true, canCancel: true },
+      {
+        kind: 'volume/export',
+        subject: `volume/${volume.name}`,
+        parameters: { volumeId: volume.id, path },
+        canPause: true,
+        canCancel: true,
+      },
       {
         run: async (control) => {
           try {
-            return await run((done, total) => control.progress({ phase: 'copying', done, total }), () => control.checkpoint());
+            return await run(
+              (done, total) => control.progress({ phase: 'copying', done, total }),
+              () => control.checkpoint(),
+            );
           } catch (error) {
             await file.abandon().catch(() => undefined); // the first error is the one to tell
             throw error;
@@ -251,7 +310,6 @@ export class Volumes {
     );
   }
 }
-
 
 function stateOf(status: VolumeStatus | null): Volume['state'] {
   if (status === null) return 'offline';
@@ -271,7 +329,10 @@ function stateOf(status: VolumeStatus | null): Volume['state'] {
 }
 
 function refuseFile(problem: UserFileProblem): never {
-  const hint = problem.problem === 'exists' ? 'Choose another name, or ask for overwriting.' : 'Name an absolute path of a file that this program may use.';
+  const hint =
+    problem.problem === 'exists'
+      ? 'Choose another name, or ask for overwriting.'
+      : 'Name an absolute path of a file that this program may use.';
   refuse(`file/${problem.problem}`, problem.message, hint, { field: 'path' });
 }
 

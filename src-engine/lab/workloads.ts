@@ -78,13 +78,30 @@ export class Workloads {
     const { volume } = request;
     const mirror = topology.mirrorOfVolume(volume.id);
     if (mirror !== undefined && mirror.destinationVolumeId === volume.id) {
-      refuse('workload/secondary', `${volume.name} is the copy of ${topology.volumes.nameOf(mirror.sourceVolumeId)}.`, `Start the workload on ${topology.volumes.nameOf(mirror.sourceVolumeId)}: its name follows the acting side.`, { field: 'volume' });
+      refuse(
+        'workload/secondary',
+        `${volume.name} is the copy of ${topology.volumes.nameOf(mirror.sourceVolumeId)}.`,
+        `Start the workload on ${topology.volumes.nameOf(mirror.sourceVolumeId)}: its name follows the acting side.`,
+        { field: 'volume' },
+      );
     }
     const other = [...this.#live.values()].find((live) => live.stored.volumeId === volume.id);
-    if (other !== undefined) refuse('workload/overlapping', `A workload (${other.stored.id}) runs on ${volume.name} already.`, 'Stop it first; the next one continues its ledger.', { field: 'volume' });
+    if (other !== undefined)
+      refuse(
+        'workload/overlapping',
+        `A workload (${other.stored.id}) runs on ${volume.name} already.`,
+        'Stop it first; the next one continues its ledger.',
+        { field: 'volume' },
+      );
     const ledger = await this.ledger(volume);
     const raced = [...this.#live.values()].find((live) => live.stored.volumeId === volume.id);
-    if (raced !== undefined) refuse('workload/overlapping', `A workload (${raced.stored.id}) runs on ${volume.name} already.`, 'Stop it first; the next one continues its ledger.', { field: 'volume' });
+    if (raced !== undefined)
+      refuse(
+        'workload/overlapping',
+        `A workload (${raced.stored.id}) runs on ${volume.name} already.`,
+        'Stop it first; the next one continues its ledger.',
+        { field: 'volume' },
+      );
     const defaults = defaultSettings(request.profile ?? 'random');
     const settings = {
       ...defaults,
@@ -133,11 +150,22 @@ export class Workloads {
         const live = this.#live.get(id);
         if (live === undefined) return;
         this.#end(live, 'failed', reason);
-        events.append({ kind: 'workload/failed', severity: 'error', subject: `volume/${volume.name}`, message: `The workload on ${volume.name} failed: ${reason}` });
+        events.append({
+          kind: 'workload/failed',
+          severity: 'error',
+          subject: `volume/${volume.name}`,
+          message: `The workload on ${volume.name} failed: ${reason}`,
+        });
       },
     });
     this.#live.set(id, { stored, workload, rate: { atMs: clock.nowMs(), operations: 0, perSecond: 0 } });
-    events.append({ kind: 'workload/started', severity: 'info', subject: `volume/${volume.name}`, message: `A ${settings.profile} workload writes to ${volume.name}`, details: { workload: id } });
+    events.append({
+      kind: 'workload/started',
+      severity: 'info',
+      subject: `volume/${volume.name}`,
+      message: `A ${settings.profile} workload writes to ${volume.name}`,
+      details: { workload: id },
+    });
     this.#environment.changed();
     return this.#present(stored);
   }
@@ -149,7 +177,13 @@ export class Workloads {
         await one.workload.stop();
         if (this.#live.has(one.stored.id)) {
           this.#end(one, 'stopped', null);
-          this.#environment.events.append({ kind: 'workload/stopped', severity: 'info', subject: `volume/${one.stored.volume}`, message: `The workload on ${one.stored.volume} stopped`, details: { workload: one.stored.id } });
+          this.#environment.events.append({
+            kind: 'workload/stopped',
+            severity: 'info',
+            subject: `volume/${one.stored.volume}`,
+            message: `The workload on ${one.stored.volume} stopped`,
+            details: { workload: one.stored.id },
+          });
         }
         return this.#present(one.stored);
       }),
@@ -175,7 +209,8 @@ export class Workloads {
       const status = live.workload.status();
       const operations = status.acknowledgedWrites + status.readBlocks;
       const elapsedMs = nowMs - live.rate.atMs;
-      if (elapsedMs >= 500) live.rate = { atMs: nowMs, operations, perSecond: ((operations - live.rate.operations) / elapsedMs) * 1000 };
+      if (elapsedMs >= 500)
+        live.rate = { atMs: nowMs, operations, perSecond: ((operations - live.rate.operations) / elapsedMs) * 1000 };
     }
   }
 
@@ -192,35 +227,58 @@ export class Workloads {
   async #openLedger(volume: VolumeRecord): Promise<Ledger> {
     const { storage, random, clock, events } = this.#environment;
     const path = `${LEDGERS}${volume.name}.ledger`;
-    const result = await Ledger.open({ storage, path, random, wallMs: clock.wallMs(), volumeBlocks: Math.ceil(volume.sizeBytes / BLOCK) });
+    const result = await Ledger.open({
+      storage,
+      path,
+      random,
+      wallMs: clock.wallMs(),
+      volumeBlocks: Math.ceil(volume.sizeBytes / BLOCK),
+    });
     if (!result.ok) {
-      refuse('workload/ledger-unusable', `The ledger of ${volume.name} is ${result.reason}: ${result.problem.file} offset ${result.problem.offset}: expected ${result.problem.expected}, found ${result.problem.found}.`, 'Move the file away to begin a new ledger; what was promised before can then no longer be proved.', { details: { ...result.problem } });
+      refuse(
+        'workload/ledger-unusable',
+        `The ledger of ${volume.name} is ${result.reason}: ${result.problem.file} offset ${result.problem.offset}: expected ${result.problem.expected}, found ${result.problem.found}.`,
+        'Move the file away to begin a new ledger; what was promised before can then no longer be proved.',
+        { details: { ...result.problem } },
+      );
     }
     if (result.tornTailAt !== null) {
-      events.append({ kind: 'workload/ledger-cut', severity: 'notice', subject: `volume/${volume.name}`, message: `The ledger of ${volume.name} ended in a torn record at offset ${result.tornTailAt}; it was cut there` });
+      events.append({
+        kind: 'workload/ledger-cut',
+        severity: 'notice',
+        subject: `volume/${volume.name}`,
+        message: `The ledger of ${volume.name} ended in a torn record at offset ${result.tornTailAt}; it was cut there`,
+      });
     }
     return result.ledger;
   }
 
   hasLedger(volume: VolumeRecord): Promise<boolean> {
-    return this.#ledgers.has(volume.id) ? Promise.resolve(true) : this.#environment.storage.exists(`${LEDGERS}${volume.name}.ledger`);
+    return this.#ledgers.has(volume.id)
+      ? Promise.resolve(true)
+      : this.#environment.storage.exists(`${LEDGERS}${volume.name}.ledger`);
   }
 
   /** With the volume's workloads paused, and nobody else's foreign write or audit under way. */
   async quietly<T>(volume: VolumeRecord, run: () => Promise<T>): Promise<T> {
     const before = this.#exclusive.get(volume.id) ?? Promise.resolve();
-    const mine = before.catch(() => undefined).then(async () => {
-      const paused = [...this.#live.values()].filter((live) => live.stored.volumeId === volume.id);
-      this.#exclusiveNow.add(volume.id);
-      try {
-        await Promise.all(paused.map((live) => live.workload.pause()));
-        return await run();
-      } finally {
-        this.#exclusiveNow.delete(volume.id);
-        if (!this.#held.has(volume.id)) for (const live of paused) live.workload.resume();
-      }
-    });
-    this.#exclusive.set(volume.id, mine.catch(() => undefined));
+    const mine = before
+      .catch(() => undefined)
+      .then(async () => {
+        const paused = [...this.#live.values()].filter((live) => live.stored.volumeId === volume.id);
+        this.#exclusiveNow.add(volume.id);
+        try {
+          await Promise.all(paused.map((live) => live.workload.pause()));
+          return await run();
+        } finally {
+          this.#exclusiveNow.delete(volume.id);
+          if (!this.#held.has(volume.id)) for (const live of paused) live.workload.resume();
+        }
+      });
+    this.#exclusive.set(
+      volume.id,
+      mine.catch(() => undefined),
+    );
     return mine;
   }
 
@@ -253,16 +311,26 @@ export class Workloads {
   }
 
   /** All ledgers where nothing is named. */
-  async audit(which: { readonly workload?: string | undefined; readonly volume?: VolumeRecord | undefined }): Promise<Audit> {
+  async audit(which: {
+    readonly workload?: string | undefined;
+    readonly volume?: VolumeRecord | undefined;
+  }): Promise<Audit> {
     const { topology } = this.#environment;
     let volumes: VolumeRecord[];
     if (which.volume !== undefined) {
       volumes = [which.volume];
-      if (!(await this.hasLedger(which.volume))) refuse('workload/no-ledger', `No workload ever wrote to ${which.volume.name}.`, 'Start one, then audit it.', { field: 'volume' });
+      if (!(await this.hasLedger(which.volume)))
+        refuse('workload/no-ledger', `No workload ever wrote to ${which.volume.name}.`, 'Start one, then audit it.', {
+          field: 'volume',
+        });
     } else if (which.workload !== undefined) {
       const id = which.workload;
-      const stored = this.#environment.catalog.all('workloads').find((document) => document.id === id)?.body as StoredWorkload | undefined;
-      if (stored === undefined) refuse('workload/not-found', `There is no workload ${id}.`, 'List the workloads to see their ids.', { field: 'workload' });
+      const stored = this.#environment.catalog.all('workloads').find((document) => document.id === id)?.body as
+        StoredWorkload | undefined;
+      if (stored === undefined)
+        refuse('workload/not-found', `There is no workload ${id}.`, 'List the workloads to see their ids.', {
+          field: 'workload',
+        });
       volumes = [topology.volumes.get(stored.volumeId)];
     } else {
       volumes = [];
@@ -273,7 +341,8 @@ export class Workloads {
     for (const volume of volumes) {
       const { acknowledged, verified, lost, torn, stale, misplaced } = await this.auditVolume(volume);
       const counts = { acknowledged, verified, lost, torn, stale, misplaced };
-      for (const key of ['acknowledged', 'verified', 'lost', 'torn', 'stale', 'misplaced'] as const) sums[key] += counts[key];
+      for (const key of ['acknowledged', 'verified', 'lost', 'torn', 'stale', 'misplaced'] as const)
+        sums[key] += counts[key];
       rows.push({ volume: volume.name, ...counts });
     }
     return { ...sums, volumes: rows };
@@ -302,8 +371,13 @@ export class Workloads {
   #find(ref: string): LiveWorkload {
     const live = this.#live.get(ref);
     if (live !== undefined) return live;
-    if (this.#environment.catalog.get('workloads', ref) !== null) refuse('workload/ended', `The workload ${ref} has ended already.`, 'There is nothing to stop.', { field: 'workload' });
-    refuse('workload/not-found', `There is no workload ${ref}.`, 'List the workloads to see their ids.', { field: 'workload' });
+    if (this.#environment.catalog.get('workloads', ref) !== null)
+      refuse('workload/ended', `The workload ${ref} has ended already.`, 'There is nothing to stop.', {
+        field: 'workload',
+      });
+    refuse('workload/not-found', `There is no workload ${ref}.`, 'List the workloads to see their ids.', {
+      field: 'workload',
+    });
   }
 
   #end(live: LiveWorkload, state: 'stopped' | 'failed' | 'interrupted', cause: string | null): void {

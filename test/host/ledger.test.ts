@@ -1,13 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import { test } from '@fast-check/vitest';
 import fc from 'fast-check';
-import { audit, BLOCK_BYTES, judge, Ledger, readBlock, stampBlock, type BlockTarget } from '../../src-engine/host/index.ts';
+import {
+  audit,
+  BLOCK_BYTES,
+  judge,
+  Ledger,
+  readBlock,
+  stampBlock,
+  type BlockTarget,
+} from '../../src-engine/host/index.ts';
 import { MemoryStorage, seededRandom } from './memory.ts';
 
 const BLOCKS = 64;
 
-async function openLedger(storage = new MemoryStorage(), capacityBytes = 256 * 1024): Promise<{ ledger: Ledger; storage: MemoryStorage; tornTailAt: number | null }> {
-  const result = await Ledger.open({ storage, path: 'v.ledger', random: seededRandom(7), wallMs: 1, volumeBlocks: BLOCKS, capacityBytes });
+async function openLedger(
+  storage = new MemoryStorage(),
+  capacityBytes = 256 * 1024,
+): Promise<{ ledger: Ledger; storage: MemoryStorage; tornTailAt: number | null }> {
+  const result = await Ledger.open({
+    storage,
+    path: 'v.ledger',
+    random: seededRandom(7),
+    wallMs: 1,
+    volumeBlocks: BLOCKS,
+    capacityBytes,
+  });
   if (!result.ok) throw new Error(result.problem.found);
   return { ledger: result.ledger, storage, tornTailAt: result.tornTailAt };
 }
@@ -26,7 +44,13 @@ class MemoryVolume implements BlockTarget {
   }
 }
 
-async function write(ledger: Ledger, volume: MemoryVolume, vbn: number, acknowledged = true, land = true): Promise<number> {
+async function write(
+  ledger: Ledger,
+  volume: MemoryVolume,
+  vbn: number,
+  acknowledged = true,
+  land = true,
+): Promise<number> {
   const sequence = ledger.issue(vbn, 1);
   await ledger.flushed();
   if (land) stampBlock(volume.block(vbn), { stream: ledger.stream, vbn, sequence, wallMs: 5, run: 1 });
@@ -34,7 +58,14 @@ async function write(ledger: Ledger, volume: MemoryVolume, vbn: number, acknowle
   return sequence;
 }
 
-const counts = (result: { acknowledged: number; verified: number; lost: number; torn: number; stale: number; misplaced: number }) => ({
+const counts = (result: {
+  acknowledged: number;
+  verified: number;
+  lost: number;
+  torn: number;
+  stale: number;
+  misplaced: number;
+}) => ({
   acknowledged: result.acknowledged,
   verified: result.verified,
   lost: result.lost,
@@ -44,17 +75,21 @@ const counts = (result: { acknowledged: number; verified: number; lost: number; 
 });
 
 describe('a stamped block', () => {
-  test.prop([fc.nat(2 ** 31), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })])(
-    'tells its stream, address, sequence and time, aligned or not',
-    (vbn, sequence, stream) => {
-      const buffer = new Uint8Array(BLOCK_BYTES + 1);
-      for (const at of [0, 1]) {
-        const block = buffer.subarray(at, at + BLOCK_BYTES);
-        stampBlock(block, { stream, vbn, sequence, wallMs: 12345678901, run: 3 });
-        expect(readBlock(block)).toEqual({ kind: 'stamped', stamp: { stream, vbn, sequence, wallMs: 12345678901, run: 3 } });
-      }
-    },
-  );
+  test.prop([
+    fc.nat(2 ** 31),
+    fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+  ])('tells its stream, address, sequence and time, aligned or not', (vbn, sequence, stream) => {
+    const buffer = new Uint8Array(BLOCK_BYTES + 1);
+    for (const at of [0, 1]) {
+      const block = buffer.subarray(at, at + BLOCK_BYTES);
+      stampBlock(block, { stream, vbn, sequence, wallMs: 12345678901, run: 3 });
+      expect(readBlock(block)).toEqual({
+        kind: 'stamped',
+        stamp: { stream, vbn, sequence, wallMs: 12345678901, run: 3 },
+      });
+    }
+  });
   test.prop([fc.nat(BLOCK_BYTES * 8 - 1)])('never passes with one bit changed', (bit) => {
     const block = new Uint8Array(BLOCK_BYTES);
     stampBlock(block, { stream: 1, vbn: 2, sequence: 3, wallMs: 4, run: 1 });
@@ -83,7 +118,14 @@ describe('an audit', () => {
     const { ledger } = await openLedger();
     const volume = new MemoryVolume();
     for (let i = 0; i < 200; i += 1) await write(ledger, volume, (i * 7) % 40);
-    expect(counts(await audit(ledger, volume))).toEqual({ acknowledged: 200, verified: 200, lost: 0, torn: 0, stale: 0, misplaced: 0 });
+    expect(counts(await audit(ledger, volume))).toEqual({
+      acknowledged: 200,
+      verified: 200,
+      lost: 0,
+      torn: 0,
+      stale: 0,
+      misplaced: 0,
+    });
   });
   it('accepts an unacknowledged write whether it landed or not, but not half of it', async () => {
     const { ledger } = await openLedger();
@@ -110,7 +152,14 @@ describe('an audit', () => {
     volume.block(4).set(volume.block(5));
     const result = await audit(ledger, volume);
     // Block 3 misses two acknowledged writes, which is why stale is 2.
-    expect(counts(result)).toEqual({ acknowledged: 12, verified: 12 - 2 - 1 - 2 - 1, lost: 2, torn: 1, stale: 2, misplaced: 1 });
+    expect(counts(result)).toEqual({
+      acknowledged: 12,
+      verified: 12 - 2 - 1 - 2 - 1,
+      lost: 2,
+      torn: 1,
+      stale: 2,
+      misplaced: 1,
+    });
     expect(result.findings.find((finding) => finding.vbn === 4)?.kind).toBe('misplaced');
   });
   it('does not accuse where a foreign writer voided the range', async () => {
@@ -119,7 +168,14 @@ describe('an audit', () => {
     for (let vbn = 0; vbn < 10; vbn += 1) await write(ledger, volume, vbn);
     await ledger.void(0, 5);
     volume.bytes.fill(9, 0, 5 * BLOCK_BYTES);
-    expect(counts(await audit(ledger, volume))).toEqual({ acknowledged: 5, verified: 5, lost: 0, torn: 0, stale: 0, misplaced: 0 });
+    expect(counts(await audit(ledger, volume))).toEqual({
+      acknowledged: 5,
+      verified: 5,
+      lost: 0,
+      torn: 0,
+      stale: 0,
+      misplaced: 0,
+    });
     await ledger.close();
     const again = await openLedger(storage);
     expect(counts(await audit(again.ledger, volume))).toMatchObject({ acknowledged: 5, lost: 0 });
@@ -170,9 +226,14 @@ describe('the ledger file', () => {
   it('refuses a newer format and a damaged head, naming file and offset', async () => {
     const { storage } = await openLedger();
     const bytes = storage.files.get('v.ledger') ?? new Uint8Array(0);
-    const open = () => Ledger.open({ storage, path: 'v.ledger', random: seededRandom(1), wallMs: 1, volumeBlocks: BLOCKS });
+    const open = () =>
+      Ledger.open({ storage, path: 'v.ledger', random: seededRandom(1), wallMs: 1, volumeBlocks: BLOCKS });
     bytes[8] = 2;
-    expect(await open()).toMatchObject({ ok: false, reason: 'newer', problem: { file: 'v.ledger', offset: 0, found: 'version 2' } });
+    expect(await open()).toMatchObject({
+      ok: false,
+      reason: 'newer',
+      problem: { file: 'v.ledger', offset: 0, found: 'version 2' },
+    });
     bytes[8] = 1;
     bytes[20] = (bytes[20] ?? 0) ^ 1;
     expect(await open()).toMatchObject({ ok: false, reason: 'damaged' });

@@ -92,7 +92,11 @@ export class ManualClock implements Clock {
   after(delayMs: number, fire: () => void): Timer {
     const timer = { at: this.now + delayMs, fire, live: true };
     this.#timers.push(timer);
-    return { cancel: () => { timer.live = false; } };
+    return {
+      cancel: () => {
+        timer.live = false;
+      },
+    };
   }
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => this.after(delayMs, resolve));

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { audit, BLOCK_BYTES, defaultSettings, Ledger, Workload, WORKLOAD_PROFILES, type AuditFinding, type BlockTarget } from '../../src-engine/host/index.ts';
+import {
+  audit,
+  BLOCK_BYTES,
+  defaultSettings,
+  Ledger,
+  Workload,
+  WORKLOAD_PROFILES,
+  type AuditFinding,
+  type BlockTarget,
+} from '../../src-engine/host/index.ts';
 import { ManualClock, MemoryStorage, seededRandom } from './memory.ts';
 
 const BLOCKS = 256;
@@ -35,11 +44,26 @@ class SlowVolume implements BlockTarget {
 async function setUp() {
   const clock = new ManualClock();
   const storage = new MemoryStorage();
-  const opened = await Ledger.open({ storage, path: 'v.ledger', random: seededRandom(3), wallMs: 1, volumeBlocks: BLOCKS, capacityBytes: 1 << 20 });
+  const opened = await Ledger.open({
+    storage,
+    path: 'v.ledger',
+    random: seededRandom(3),
+    wallMs: 1,
+    volumeBlocks: BLOCKS,
+    capacityBytes: 1 << 20,
+  });
   if (!opened.ok) throw new Error('ledger');
   const findings: AuditFinding[] = [];
   const volume = new SlowVolume(clock);
-  return { clock, storage, ledger: opened.ledger, volume, findings, random: seededRandom(5), onViolation: (finding: AuditFinding) => findings.push(finding) };
+  return {
+    clock,
+    storage,
+    ledger: opened.ledger,
+    volume,
+    findings,
+    random: seededRandom(5),
+    onViolation: (finding: AuditFinding) => findings.push(finding),
+  };
 }
 
 describe('a workload', () => {
@@ -56,13 +80,28 @@ describe('a workload', () => {
       expect(workload.status().acknowledgedWrites).toBeGreaterThan(50);
       expect(workload.status().readBlocks).toBeGreaterThan(50);
       expect(world.findings).toEqual([]);
-      const result = await audit(world.ledger, { sizeBytes: world.volume.sizeBytes, read: async (o, l) => world.volume.bytes.slice(o, o + l), write: async () => undefined });
-      expect(result).toMatchObject({ acknowledged: workload.status().acknowledgedWrites, verified: result.acknowledged, lost: 0, torn: 0, stale: 0, misplaced: 0 });
+      const result = await audit(world.ledger, {
+        sizeBytes: world.volume.sizeBytes,
+        read: async (o, l) => world.volume.bytes.slice(o, o + l),
+        write: async () => undefined,
+      });
+      expect(result).toMatchObject({
+        acknowledged: workload.status().acknowledgedWrites,
+        verified: result.acknowledged,
+        lost: 0,
+        torn: 0,
+        stale: 0,
+        misplaced: 0,
+      });
     });
   }
   it('keeps to its rate', async () => {
     const world = await setUp();
-    const workload = new Workload({ ...world, target: world.volume, settings: { ...defaultSettings('random'), ratePerSecond: 100 } });
+    const workload = new Workload({
+      ...world,
+      target: world.volume,
+      settings: { ...defaultSettings('random'), ratePerSecond: 100 },
+    });
     await world.clock.advance(1000);
     expect(workload.status().acknowledgedWrites).toBeGreaterThanOrEqual(95);
     expect(workload.status().acknowledgedWrites).toBeLessThanOrEqual(102);
@@ -97,7 +136,11 @@ describe('a workload', () => {
   });
   it('reports at once when a read breaks a promise', async () => {
     const world = await setUp();
-    const workload = new Workload({ ...world, target: world.volume, settings: { ...defaultSettings('random'), readPercent: 50 } });
+    const workload = new Workload({
+      ...world,
+      target: world.volume,
+      settings: { ...defaultSettings('random'), readPercent: 50 },
+    });
     await world.clock.advance(100);
     world.volume.bytes.fill(0);
     await world.clock.advance(300);
@@ -107,7 +150,14 @@ describe('a workload', () => {
   it('ends as failed when its ledger cannot be written', async () => {
     const world = await setUp();
     let reason = '';
-    const workload = new Workload({ ...world, target: world.volume, settings: defaultSettings('random'), onFailed: (why) => { reason = why; } });
+    const workload = new Workload({
+      ...world,
+      target: world.volume,
+      settings: defaultSettings('random'),
+      onFailed: (why) => {
+        reason = why;
+      },
+    });
     await world.clock.advance(10);
     world.storage.failWrites = true;
     await world.clock.advance(300);

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CatalogConflict, MemoryCatalog, openDatabase, openSqliteCatalog, type Catalog } from '../../src-engine/lab/catalog/index.ts';
+import {
+  CatalogConflict,
+  MemoryCatalog,
+  openDatabase,
+  openSqliteCatalog,
+  type Catalog,
+} from '../../src-engine/lab/catalog/index.ts';
 import { acquireLock, readOwner } from '../../src-engine/lab/lock.ts';
 import { instant } from '../../src-engine/lab/instant.ts';
 import { Refused } from '../../src-engine/lab/refused.ts';
@@ -77,7 +83,14 @@ for (const kind of kinds) {
     });
     it('gives events dense ids that go on after a restart and after pruning', () => {
       const { catalog, reopen } = kind.make();
-      const event = { atMs: 5, kind: 'a/b', severity: 'info' as const, subject: 's/t', message: 'm', details: { x: 1 } };
+      const event = {
+        atMs: 5,
+        kind: 'a/b',
+        severity: 'info' as const,
+        subject: 's/t',
+        message: 'm',
+        details: { x: 1 },
+      };
       for (let i = 0; i < 10; i += 1) catalog.appendEvent(event);
       catalog.pruneEvents(4);
       const again = reopen();
@@ -90,7 +103,12 @@ for (const kind of kinds) {
     it('remembers audits, answers and samples', () => {
       const { catalog } = kind.make();
       catalog.appendAudit({ atMs: 1, actor: 'cli', procedure: 'volume.grow', input: { volume: 'x' }, outcome: 'done' });
-      expect(catalog.audits(5)[0]).toMatchObject({ actor: 'cli', procedure: 'volume.grow', input: { volume: 'x' }, outcome: 'done' });
+      expect(catalog.audits(5)[0]).toMatchObject({
+        actor: 'cli',
+        procedure: 'volume.grow',
+        input: { volume: 'x' },
+        outcome: 'done',
+      });
       catalog.rememberAnswer('request-1', 'volume.grow', 'h', { ok: true }, 1);
       expect(catalog.answer('request-1')).toEqual({ procedure: 'volume.grow', inputHash: 'h', answer: { ok: true } });
       expect(catalog.answer('request-2')).toBeNull();
@@ -106,7 +124,9 @@ describe('the SQLite catalog file', () => {
     const path = join(temporary(), 'catalog.sqlite');
     openSqlite(path).close();
     const database = openDatabase(path);
-    const tables = database.prepare("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'").all() as { name: string; strict: number }[];
+    const tables = database
+      .prepare("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'")
+      .all() as { name: string; strict: number }[];
     expect(tables.length).toBeGreaterThan(12);
     expect(tables.filter((table) => table.strict !== 1)).toEqual([]);
     expect(database.pragma('journal_mode', { simple: true })).toBe('wal');
@@ -145,7 +165,10 @@ describe('the lab lock', () => {
     const second = acquireLock({ directory, storage, owner: { ...owner, pid: 4712 } });
     await expect(second).rejects.toThrow(Refused);
     await second.catch((error: unknown) => {
-      expect(error instanceof Refused && error.refusal).toMatchObject({ code: 'lab/locked', details: { pid: 4711, host: 'desk' } });
+      expect(error instanceof Refused && error.refusal).toMatchObject({
+        code: 'lab/locked',
+        details: { pid: 4711, host: 'desk' },
+      });
       expect(String(error)).toContain('4711');
     });
     await lock.announce({ url: 'http://127.0.0.1:1' });
@@ -162,7 +185,11 @@ describe('the lab lock', () => {
       import { MemoryStorage } from ${JSON.stringify(join(import.meta.dirname, '../host/memory.ts'))};
       await acquireLock({ directory: ${JSON.stringify(directory)}, storage: new MemoryStorage(), owner: { pid: 1, startedAt: 1, host: 'h', socket: 's' } });
       console.log('held'); setInterval(() => {}, 1000);`;
-    const child = spawn(join(import.meta.dirname, '../../node_modules/.bin/node'), ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(
+      join(import.meta.dirname, '../../node_modules/.bin/node'),
+      ['--input-type=module', '-e', script],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     await new Promise<void>((resolve, reject) => {
       child.stdout.once('data', () => resolve());
       child.once('exit', () => reject(new Error('the child ended')));

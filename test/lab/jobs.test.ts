@@ -41,11 +41,20 @@ describe('a job', () => {
     expect(half.etaSeconds).toBeGreaterThan(0.2);
     const waiting = jobs.wait(job.id);
     await clock.advance(1000);
-    expect(await waiting).toMatchObject({ state: 'done', progress: 1, result: { bytes: 10_000 }, error: null, etaSeconds: null });
+    expect(await waiting).toMatchObject({
+      state: 'done',
+      progress: 1,
+      result: { bytes: 10_000 },
+      error: null,
+      etaSeconds: null,
+    });
   });
   it('scenario 76: fails, although every step succeeded, when its effect is absent', async () => {
     const { jobs, events } = setUp();
-    const job = jobs.start(spec, { run: async () => ({ bytes: 5 }), verify: async () => 'the volume does not hold the file' });
+    const job = jobs.start(spec, {
+      run: async () => ({ bytes: 5 }),
+      verify: async () => 'the volume does not hold the file',
+    });
     expect(await jobs.wait(job.id)).toMatchObject({ state: 'failed', error: { code: 'job/effect-absent' } });
     expect(jobs.show(job.id).error?.message).toContain('the volume does not hold the file');
     expect(events.page({ limit: 1 })[0]).toMatchObject({ kind: 'job/failed', severity: 'error' });
@@ -84,7 +93,10 @@ describe('a job', () => {
 describe('scenario 72: jobs after the host was killed', () => {
   it('are taken up again under their id where their kind can, and failed with the reason where not', async () => {
     const first = setUp();
-    const resumable = first.jobs.start({ ...spec, kind: 'mirror/resync', subject: 'mirror/payroll', parameters: { mirror: 'm1' } }, steps(first.clock, { steps: 0 }));
+    const resumable = first.jobs.start(
+      { ...spec, kind: 'mirror/resync', subject: 'mirror/payroll', parameters: { mirror: 'm1' } },
+      steps(first.clock, { steps: 0 }),
+    );
     const lost = first.jobs.start(spec, steps(first.clock, { steps: 0 }));
     await first.clock.advance(250);
     // What the crash leaves is the catalog alone.
@@ -107,7 +119,8 @@ describe('scenario 72: jobs after the host was killed', () => {
 describe('events', () => {
   it('are followed without gaps from any id, across restarts, and filtered by area, noun and severity', async () => {
     const { events, catalog, clock } = setUp();
-    const add = (kind: string, subject: string, severity: 'info' | 'error' = 'info') => events.append({ kind, subject, severity, message: kind });
+    const add = (kind: string, subject: string, severity: 'info' | 'error' = 'info') =>
+      events.append({ kind, subject, severity, message: kind });
     add('fault/injected', 'site/north', 'error');
     add('job/started', 'volume/payroll');
     const again = new EventStream(catalog, () => clock.wallMs());

@@ -5,13 +5,25 @@ import { createRouterClient } from '@orpc/server';
 import { openLab } from '../../src-engine/lab/index.ts';
 
 const MIB = 1024 * 1024;
-const settings = { cpIntervalMs: 300, logHalfBytes: 4 * MIB, peerWaitMs: 3000, mirrorTimeoutMs: 1000, heartbeatMs: 100 };
+const settings = {
+  cpIntervalMs: 300,
+  logHalfBytes: 4 * MIB,
+  peerWaitMs: 3000,
+  mirrorTimeoutMs: 1000,
+  heartbeatMs: 100,
+};
 const demoSizes = { payrollBytes: 8 * MIB, ordersBytes: 4 * MIB, northDiskBytes: 32 * MIB, southDiskBytes: 48 * MIB };
 const process_ = { pid: process.pid, host: 'test-host', log: { write: () => undefined } };
 
 /** A lab on real files with small volumes and short times. */
 export async function open(directory: string, demo: boolean) {
-  const opened = await openLab({ directory, process: process_, settings, demoSizes, ...(demo ? { create: { demo: 'two-site' as const } } : {}) });
+  const opened = await openLab({
+    directory,
+    process: process_,
+    settings,
+    demoSizes,
+    ...(demo ? { create: { demo: 'two-site' as const } } : {}),
+  });
   const client = createRouterClient(opened.router, { context: { actor: 'test' } });
   return { ...opened, client, directory };
 }
@@ -22,7 +34,11 @@ export function temporaryDirectory(): { readonly path: string; remove(): void } 
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-export async function until(what: string, reached: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+export async function until(
+  what: string,
+  reached: () => boolean | Promise<boolean>,
+  timeoutMs = 20_000,
+): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await reached())) {
     if (performance.now() > end) throw new Error(`did not happen: ${what}`);

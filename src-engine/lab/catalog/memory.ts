@@ -1,5 +1,14 @@
 /** The catalog in memory: for the simulator and for tests of what stands on it. `snapshot` is what a crash leaves. */
-import { CatalogConflict, COLLECTIONS, KEEP, type AuditRow, type Catalog, type CollectionName, type Document, type EventRow } from './types.ts';
+import {
+  CatalogConflict,
+  COLLECTIONS,
+  KEEP,
+  type AuditRow,
+  type Catalog,
+  type CollectionName,
+  type Document,
+  type EventRow,
+} from './types.ts';
 
 interface State {
   documents: Map<CollectionName, Map<string, Document>>;
@@ -43,7 +52,8 @@ export class MemoryCatalog implements Catalog {
   }
   put(collection: CollectionName, document: Document): void {
     for (const other of this.#of(collection).values()) {
-      if (other.name === document.name && other.id !== document.id) throw new CatalogConflict(collection, document.name);
+      if (other.name === document.name && other.id !== document.id)
+        throw new CatalogConflict(collection, document.name);
     }
     this.#of(collection).set(document.id, copy(document));
   }
@@ -61,7 +71,10 @@ export class MemoryCatalog implements Catalog {
     return this.#state.events.filter((event) => event.id > after).slice(0, limit);
   }
   eventsBefore(before: number, limit: number): readonly EventRow[] {
-    return this.#state.events.filter((event) => event.id < before).reverse().slice(0, limit);
+    return this.#state.events
+      .filter((event) => event.id < before)
+      .reverse()
+      .slice(0, limit);
   }
   eventRange(): { firstId: number; lastId: number } {
     return { firstId: this.#state.events[0]?.id ?? 0, lastId: this.#state.events.at(-1)?.id ?? 0 };

@@ -1,7 +1,15 @@
 /** The catalog in SQLite: WAL, STRICT tables, migrations. */
 import { openDatabase, sqliteCode, type Database } from './database.ts';
 import { MIGRATIONS } from './migrations.ts';
-import { CatalogConflict, KEEP, type AuditRow, type Catalog, type CollectionName, type Document, type EventRow } from './types.ts';
+import {
+  CatalogConflict,
+  KEEP,
+  type AuditRow,
+  type Catalog,
+  type CollectionName,
+  type Document,
+  type EventRow,
+} from './types.ts';
 import { SEVERITIES, type Severity } from '../../contract/index.ts';
 
 export type CatalogOpening =
@@ -30,7 +38,11 @@ export function openSqliteCatalog(options: CatalogOptions): CatalogOpening {
     const version = Number(database.pragma('user_version', { simple: true }));
     if (version > MIGRATIONS.length) {
       database.close();
-      return { ok: false, reason: 'newer', message: `format ${version}, this program knows up to ${MIGRATIONS.length}` };
+      return {
+        ok: false,
+        reason: 'newer',
+        message: `format ${version}, this program knows up to ${MIGRATIONS.length}`,
+      };
     }
     const verdict = String(database.pragma('quick_check(1)', { simple: true }));
     if (verdict !== 'ok') {
@@ -156,17 +168,26 @@ class SqliteCatalog implements Catalog {
     if (id % PRUNE_EVERY === 0) this.#prepare<[number], never>('DELETE FROM audit WHERE id <= ?').run(id - KEEP.audits);
   }
   audits(limit: number): readonly AuditRow[] {
-    const rows = this.#prepare<[number], { at_ms: number; actor: string; procedure: string; input: string; outcome: string }>(
-      'SELECT at_ms, actor, procedure, input, outcome FROM audit ORDER BY id DESC LIMIT ?',
-    ).all(limit);
-    return rows.map((row) => ({ atMs: row.at_ms, actor: row.actor, procedure: row.procedure, input: parse(row.input), outcome: row.outcome }));
+    const rows = this.#prepare<
+      [number],
+      { at_ms: number; actor: string; procedure: string; input: string; outcome: string }
+    >('SELECT at_ms, actor, procedure, input, outcome FROM audit ORDER BY id DESC LIMIT ?').all(limit);
+    return rows.map((row) => ({
+      atMs: row.at_ms,
+      actor: row.actor,
+      procedure: row.procedure,
+      input: parse(row.input),
+      outcome: row.outcome,
+    }));
   }
 
   answer(requestId: string): { procedure: string; inputHash: string; answer: unknown } | null {
     const row = this.#prepare<[string], { procedure: string; input_hash: string; answer: string }>(
       'SELECT procedure, input_hash, answer FROM answers WHERE request_id = ?',
     ).get(requestId);
-    return row === undefined ? null : { procedure: row.procedure, inputHash: row.input_hash, answer: parse(row.answer) };
+    return row === undefined
+      ? null
+      : { procedure: row.procedure, inputHash: row.input_hash, answer: parse(row.answer) };
   }
   rememberAnswer(requestId: string, procedure: string, inputHash: string, answer: unknown, atMs: number): void {
     this.transaction(() => {
@@ -222,7 +243,15 @@ function documentOf(row: DocumentRow): Document {
 
 function eventOf(row: EventTableRow): EventRow {
   const details = row.details === null ? null : (parse(row.details) as Record<string, unknown>);
-  return { id: row.id, atMs: row.at_ms, kind: row.kind, severity: severityOf(row.severity), subject: row.subject, message: row.message, details };
+  return {
+    id: row.id,
+    atMs: row.at_ms,
+    kind: row.kind,
+    severity: severityOf(row.severity),
+    subject: row.subject,
+    message: row.message,
+    details,
+  };
 }
 
 function severityOf(value: string): Severity {

@@ -75,7 +75,9 @@ export interface Catalog {
   audits(limit: number): readonly AuditRow[];
 
   /** The answer once given to a client's request id. */
-  answer(requestId: string): { readonly procedure: string; readonly inputHash: string; readonly answer: unknown } | null;
+  answer(
+    requestId: string,
+  ): { readonly procedure: string; readonly inputHash: string; readonly answer: unknown } | null;
   rememberAnswer(requestId: string, procedure: string, inputHash: string, answer: unknown, atMs: number): void;
 
   appendSample(atMs: number, sample: unknown): void;

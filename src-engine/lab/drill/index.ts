@@ -32,9 +32,24 @@ export class Drills {
       const drill = document.body as StoredDrill;
       if (drill.state === 'waiting') this.#drill = drill;
       if (drill.state !== 'running') continue;
-      const error = refusal('drill/interrupted', 'The host ended while the drill ran.', 'Cancel the drill: that heals what it broke.');
-      this.#save({ ...drill, state: 'cleanup-incomplete', error, steps: drill.steps.map((step) => (step.state === 'running' ? { ...step, state: 'failed' } : step)) });
-      this.#lab.events.append({ kind: 'drill/cleanup-incomplete', severity: 'warning', subject: `mirror/${drill.mirror}`, message: 'The drill was interrupted by the end of the host; its clean-up is incomplete', details: { drill: drill.id } });
+      const error = refusal(
+        'drill/interrupted',
+        'The host ended while the drill ran.',
+        'Cancel the drill: that heals what it broke.',
+      );
+      this.#save({
+        ...drill,
+        state: 'cleanup-incomplete',
+        error,
+        steps: drill.steps.map((step) => (step.state === 'running' ? { ...step, state: 'failed' } : step)),
+      });
+      this.#lab.events.append({
+        kind: 'drill/cleanup-incomplete',
+        severity: 'warning',
+        subject: `mirror/${drill.mirror}`,
+        message: 'The drill was interrupted by the end of the host; its clean-up is incomplete',
+        details: { drill: drill.id },
+      });
     }
   }
 
@@ -50,15 +65,26 @@ export class Drills {
     return present(this.#find(id));
   }
 
-  start(options: { readonly guided: boolean; readonly mirror?: string | undefined; readonly seed?: number | undefined }): Drill {
+  start(options: {
+    readonly guided: boolean;
+    readonly mirror?: string | undefined;
+    readonly seed?: number | undefined;
+  }): Drill {
     const lab = this.#lab;
-    const active = this.#all().find((drill) => drill.state === 'running' || drill.state === 'waiting' || drill.state === 'cleanup-incomplete');
+    const active = this.#all().find(
+      (drill) => drill.state === 'running' || drill.state === 'waiting' || drill.state === 'cleanup-incomplete',
+    );
     if (active !== undefined) {
-      const what = active.state === 'cleanup-incomplete' ? 'The clean-up of the last drill is incomplete' : 'A drill runs already';
-      refuse('R20', `${what}; clean it up first.`, 'Cancel that drill: this heals what it broke and ends it.', { details: { drill: active.id, state: active.state } });
+      const what =
+        active.state === 'cleanup-incomplete' ? 'The clean-up of the last drill is incomplete' : 'A drill runs already';
+      refuse('R20', `${what}; clean it up first.`, 'Cancel that drill: this heals what it broke and ends it.', {
+        details: { drill: active.id, state: active.state },
+      });
     }
-    const mirror = options.mirror === undefined ? lab.topology.mirrors.list()[0] : lab.topology.mirrors.find(options.mirror);
-    if (mirror === undefined) refuse('drill/no-mirror', 'This lab has no mirror to drill.', 'Create the two-site demo lab, or a mirror.');
+    const mirror =
+      options.mirror === undefined ? lab.topology.mirrors.list()[0] : lab.topology.mirrors.find(options.mirror);
+    if (mirror === undefined)
+      refuse('drill/no-mirror', 'This lab has no mirror to drill.', 'Create the two-site demo lab, or a mirror.');
     const drill: StoredDrill = {
       id: lab.machine.random.id(),
       state: options.guided ? 'waiting' : 'running',
@@ -68,7 +94,9 @@ export class Drills {
       seed: options.seed ?? lab.machine.random.u32(),
       startedAtMs: lab.clock.wallMs(),
       endedAtMs: null,
-      steps: newSteps().map((step, index): StoredStep => (options.guided && index === 0 ? { ...step, state: 'waiting' } : step)),
+      steps: newSteps().map((step, index): StoredStep =>
+        options.guided && index === 0 ? { ...step, state: 'waiting' } : step,
+      ),
       measured: {},
       faultId: null,
       workloadId: null,
@@ -78,7 +106,13 @@ export class Drills {
     this.#cancelled = false;
     this.#drill = drill;
     this.#save(drill);
-    lab.events.append({ kind: 'drill/started', severity: 'notice', subject: `mirror/${mirror.name}`, message: `A${options.guided ? ' guided' : ''} drill of ${mirror.name} began`, details: { drill: drill.id, seed: drill.seed } });
+    lab.events.append({
+      kind: 'drill/started',
+      severity: 'notice',
+      subject: `mirror/${mirror.name}`,
+      message: `A${options.guided ? ' guided' : ''} drill of ${mirror.name} began`,
+      details: { drill: drill.id, seed: drill.seed },
+    });
     if (!options.guided) this.#running = this.#run(DRILL_STEPS.length);
     return present(this.#current());
   }
@@ -86,7 +120,10 @@ export class Drills {
   /** Begins the next step of a guided drill and returns with it running. */
   advance(id: string): Drill {
     const drill = this.#find(id);
-    if (drill.state !== 'waiting' || this.#drill?.id !== id) refuse('drill/not-waiting', `This drill is ${drill.state}.`, 'Only a guided drill that waits has a next step.', { field: 'drill' });
+    if (drill.state !== 'waiting' || this.#drill?.id !== id)
+      refuse('drill/not-waiting', `This drill is ${drill.state}.`, 'Only a guided drill that waits has a next step.', {
+        field: 'drill',
+      });
     this.#update({ state: 'running' });
     this.#running = this.#run(1);
     return present(this.#current());
@@ -95,8 +132,14 @@ export class Drills {
   /** Ends the drill and heals what it broke; also retries an incomplete clean-up. */
   async cancel(id: string): Promise<Drill> {
     const drill = this.#find(id);
-    if (drill.state === 'done' || drill.state === 'cancelled' || (drill.state === 'failed' && drill.faultId === null && drill.workloadId === null)) {
-      refuse('drill/ended', `This drill is ${drill.state} already.`, 'There is nothing to clean up.', { field: 'drill' });
+    if (
+      drill.state === 'done' ||
+      drill.state === 'cancelled' ||
+      (drill.state === 'failed' && drill.faultId === null && drill.workloadId === null)
+    ) {
+      refuse('drill/ended', `This drill is ${drill.state} already.`, 'There is nothing to clean up.', {
+        field: 'drill',
+      });
     }
     this.#cancelled = true;
     await this.#running;
@@ -125,7 +168,13 @@ export class Drills {
         if (this.#cancelled) return;
         if (error instanceof DrillEnded) return;
         this.#update({ error: refusalOf(error, 'drill/step-failed') });
-        this.#lab.events.append({ kind: 'drill/failed', severity: 'error', subject: `mirror/${this.#current().mirror}`, message: `The drill failed at “${TITLES[next.id].title}”: ${error instanceof Error ? error.message : String(error)}`, details: { drill: this.#current().id, step: next.id } });
+        this.#lab.events.append({
+          kind: 'drill/failed',
+          severity: 'error',
+          subject: `mirror/${this.#current().mirror}`,
+          message: `The drill failed at “${TITLES[next.id].title}”: ${error instanceof Error ? error.message : String(error)}`,
+          details: { drill: this.#current().id, step: next.id },
+        });
         await this.#cleanUp('failed');
         return;
       }
@@ -134,7 +183,13 @@ export class Drills {
     if (left === undefined) {
       const { report, mirror, id } = this.#current();
       this.#update({ state: 'done', endedAtMs: this.#lab.clock.wallMs() });
-      this.#lab.events.append({ kind: 'drill/done', severity: report?.verdict === 'pass' ? 'notice' : 'critical', subject: `mirror/${mirror}`, message: `The drill of ${mirror} ended: ${report?.verdict ?? 'no verdict'}`, details: { drill: id } });
+      this.#lab.events.append({
+        kind: 'drill/done',
+        severity: report?.verdict === 'pass' ? 'notice' : 'critical',
+        subject: `mirror/${mirror}`,
+        message: `The drill of ${mirror} ended: ${report?.verdict ?? 'no verdict'}`,
+        details: { drill: id },
+      });
       return;
     }
     this.#setStep(left.id, { state: 'waiting' });
@@ -147,7 +202,8 @@ export class Drills {
       lab: this.#lab,
       drill: () => this.#current(),
       remember: (change) => this.#update(change),
-      progress: (fraction) => this.#setStep(id, { progress: fraction === null ? null : Math.min(1, Math.max(0, fraction)) }, false),
+      progress: (fraction) =>
+        this.#setStep(id, { progress: fraction === null ? null : Math.min(1, Math.max(0, fraction)) }, false),
       alive: () => {
         if (this.#closed || this.#cancelled) throw new DrillEnded('the drill was ended');
       },
@@ -155,7 +211,13 @@ export class Drills {
     try {
       const facts = await runStep(id, context);
       this.#setStep(id, { state: 'done', endedAtMs: this.#lab.clock.wallMs(), progress: 1, facts });
-      this.#lab.events.append({ kind: 'drill/step', severity: 'info', subject: `mirror/${this.#current().mirror}`, message: `Drill: ${TITLES[id].title} — done`, details: { drill: this.#current().id, step: id } });
+      this.#lab.events.append({
+        kind: 'drill/step',
+        severity: 'info',
+        subject: `mirror/${this.#current().mirror}`,
+        message: `Drill: ${TITLES[id].title} — done`,
+        details: { drill: this.#current().id, step: id },
+      });
     } catch (error) {
       if (!this.#closed) this.#setStep(id, { state: 'failed', endedAtMs: this.#lab.clock.wallMs() });
       throw error;
@@ -179,11 +241,14 @@ export class Drills {
     const volume = mirror === undefined ? undefined : lab.topology.volumes.byId(mirror.sourceVolumeId);
     if (volume !== undefined) lab.workloads.release(volume);
     await attempt('stopping the workload', async () => {
-      if (workloadId !== null && volume !== undefined && lab.workloads.runningOn(volume.id)?.id === workloadId) await lab.workloads.stop(workloadId);
+      if (workloadId !== null && volume !== undefined && lab.workloads.runningOn(volume.id)?.id === workloadId)
+        await lab.workloads.stop(workloadId);
       this.#update({ workloadId: null });
     });
     await attempt('bringing the site back', async () => {
-      const owed = this.#current().faultId ?? this.#siteLossOf(volume === undefined ? null : lab.topology.siteOfVolume(volume).name);
+      const owed =
+        this.#current().faultId ??
+        this.#siteLossOf(volume === undefined ? null : lab.topology.siteOfVolume(volume).name);
       if (owed !== null && lab.faults.list().some((fault) => fault.id === owed)) await lab.faults.clear(owed);
       this.#update({ faultId: null });
     });
@@ -193,7 +258,9 @@ export class Drills {
         const untilMs = lab.clock.nowMs() + FAIL_BACK_MS;
         while (lab.mirrors.present(mirror).direction === 'reversed' && lab.clock.nowMs() < untilMs && !this.#closed) {
           const { actions } = lab.mirrors.present(mirror);
-          const action = (['failback', 'reverse-resync'] as const).find((name) => actions.some((one) => one.action === name && one.allowed));
+          const action = (['failback', 'reverse-resync'] as const).find((name) =>
+            actions.some((one) => one.action === name && one.allowed),
+          );
           if (action !== undefined) await this.#actOnce(mirror, action);
           await lab.clock.sleep(100);
         }
@@ -202,12 +269,32 @@ export class Drills {
     }
     if (this.#closed) return; // what is owed stays in the catalog
     if (problems.length > 0) {
-      this.#update({ error: refusal('drill/cleanup-incomplete', problems.join('; '), 'Repair what is named, then cancel the drill again.', { details: error === null ? {} : { first: error.message } }) });
-      lab.events.append({ kind: 'drill/cleanup-incomplete', severity: 'error', subject: `mirror/${this.#current().mirror}`, message: `The drill’s clean-up is incomplete: ${problems.join('; ')}`, details: { drill: this.#current().id } });
+      this.#update({
+        error: refusal(
+          'drill/cleanup-incomplete',
+          problems.join('; '),
+          'Repair what is named, then cancel the drill again.',
+          { details: error === null ? {} : { first: error.message } },
+        ),
+      });
+      lab.events.append({
+        kind: 'drill/cleanup-incomplete',
+        severity: 'error',
+        subject: `mirror/${this.#current().mirror}`,
+        message: `The drill’s clean-up is incomplete: ${problems.join('; ')}`,
+        details: { drill: this.#current().id },
+      });
       return;
     }
     this.#update({ state: outcome, endedAtMs: lab.clock.wallMs(), error });
-    lab.events.append({ kind: `drill/${outcome}`, severity: 'notice', subject: `mirror/${this.#current().mirror}`, message: outcome === 'cancelled' ? 'The drill was cancelled and cleaned up' : 'What the failed drill broke was healed', details: { drill: this.#current().id } });
+    lab.events.append({
+      kind: `drill/${outcome}`,
+      severity: 'notice',
+      subject: `mirror/${this.#current().mirror}`,
+      message:
+        outcome === 'cancelled' ? 'The drill was cancelled and cleaned up' : 'What the failed drill broke was healed',
+      details: { drill: this.#current().id },
+    });
   }
 
   /** One attempt; a refusal means that the moment has passed, and the caller looks again. */
@@ -222,16 +309,22 @@ export class Drills {
 
   /** The fault of an interrupted drill whose id did not get into its record: the loss of its mirror's home site. */
   #siteLossOf(site: string | null): string | null {
-    return this.#lab.faults.list().find((fault) => fault.kind === 'site-loss' && fault.subject === `site/${site ?? ''}`)?.id ?? null;
+    return (
+      this.#lab.faults.list().find((fault) => fault.kind === 'site-loss' && fault.subject === `site/${site ?? ''}`)
+        ?.id ?? null
+    );
   }
 
   #all(): StoredDrill[] {
-    return this.#lab.catalog.all('drills').map((document) => (document.id === this.#drill?.id ? this.#drill : (document.body as StoredDrill)));
+    return this.#lab.catalog
+      .all('drills')
+      .map((document) => (document.id === this.#drill?.id ? this.#drill : (document.body as StoredDrill)));
   }
 
   #find(id: string): StoredDrill {
     const drill = this.#all().find((one) => one.id === id);
-    if (drill === undefined) refuse('drill/not-found', `There is no drill ${id}.`, 'List the drills to see their ids.', { field: 'drill' });
+    if (drill === undefined)
+      refuse('drill/not-found', `There is no drill ${id}.`, 'List the drills to see their ids.', { field: 'drill' });
     return drill;
   }
 
@@ -246,7 +339,10 @@ export class Drills {
   }
 
   #setStep(id: DrillStepId, change: Partial<StoredStep>, save = true): void {
-    this.#update({ steps: this.#current().steps.map((step) => (step.id === id ? { ...step, ...change } : step)) }, save);
+    this.#update(
+      { steps: this.#current().steps.map((step) => (step.id === id ? { ...step, ...change } : step)) },
+      save,
+    );
   }
 
   #save(drill: StoredDrill): void {

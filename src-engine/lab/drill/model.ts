@@ -57,24 +57,55 @@ export interface StoredDrill {
 }
 
 export const TITLES: Readonly<Record<DrillStepId, { readonly title: string; readonly description: string }>> = {
-  prepare: { title: 'Prepare', description: 'Look whether both sites are up, nothing is broken and the mirror runs forward.' },
-  workload: { title: 'Run a verified workload', description: 'Write to the source; every acknowledgement goes into a ledger outside of the lab’s failures.' },
+  prepare: {
+    title: 'Prepare',
+    description: 'Look whether both sites are up, nothing is broken and the mirror runs forward.',
+  },
+  workload: {
+    title: 'Run a verified workload',
+    description: 'Write to the source; every acknowledgement goes into a ledger outside of the lab’s failures.',
+  },
   synchronize: { title: 'Wait for synchronized', description: 'The copy catches up while the workload goes on.' },
-  crash: { title: 'Lose the primary’s site', description: 'Cut the power of the whole site in the middle of a consistency point.' },
-  failover: { title: 'Fail over', description: 'Promote the copy by force: its last consistency point plus the mirror log.' },
-  'audit-after-failover': { title: 'Audit', description: 'Read back every acknowledged write from the surviving site.' },
+  crash: {
+    title: 'Lose the primary’s site',
+    description: 'Cut the power of the whole site in the middle of a consistency point.',
+  },
+  failover: {
+    title: 'Fail over',
+    description: 'Promote the copy by force: its last consistency point plus the mirror log.',
+  },
+  'audit-after-failover': {
+    title: 'Audit',
+    description: 'Read back every acknowledged write from the surviving site.',
+  },
   'write-at-destination': { title: 'Keep writing', description: 'Hosts go on at the surviving site.' },
-  'restore-site': { title: 'Bring the site back', description: 'Power and links return; both sides compare what they know.' },
+  'restore-site': {
+    title: 'Bring the site back',
+    description: 'Power and links return; both sides compare what they know.',
+  },
   differences: { title: 'Show what differs', description: 'Regions that one side has and the other lacks.' },
-  'reverse-resync': { title: 'Reverse resync', description: 'Copy exactly the differing blocks back to the old primary.' },
+  'reverse-resync': {
+    title: 'Reverse resync',
+    description: 'Copy exactly the differing blocks back to the old primary.',
+  },
   verify: { title: 'Verify', description: 'Pause hosts and compare both images as a whole.' },
   failback: { title: 'Fail back', description: 'Planned role swap to the home roles.' },
-  audit: { title: 'Audit again', description: 'Read back every acknowledged write, before and after the failover, from the home site.' },
+  audit: {
+    title: 'Audit again',
+    description: 'Read back every acknowledged write, before and after the failover, from the home site.',
+  },
   report: { title: 'Report', description: 'Verdict and figures.' },
 };
 
 export function newSteps(): StoredStep[] {
-  return DRILL_STEPS.map((id) => ({ id, state: 'pending', startedAtMs: null, endedAtMs: null, progress: null, facts: [] }));
+  return DRILL_STEPS.map((id) => ({
+    id,
+    state: 'pending',
+    startedAtMs: null,
+    endedAtMs: null,
+    progress: null,
+    facts: [],
+  }));
 }
 
 export function present(drill: StoredDrill): Drill {
@@ -102,12 +133,24 @@ export function present(drill: StoredDrill): Drill {
 /** The verdict is a pass only when nothing at all is missing and both images are the same. Pure. */
 export function reportOf(measured: Measured, seed: number): DrillReport | null {
   const { crash, failover, afterFailover, firstWriteMs, reverseResync, checksums, final } = measured;
-  if (crash === undefined || failover === undefined || afterFailover === undefined || firstWriteMs === undefined || reverseResync === undefined || checksums === undefined || final === undefined) return null;
+  if (
+    crash === undefined ||
+    failover === undefined ||
+    afterFailover === undefined ||
+    firstWriteMs === undefined ||
+    reverseResync === undefined ||
+    checksums === undefined ||
+    final === undefined
+  )
+    return null;
   const rpoWrites = afterFailover.lost + afterFailover.stale + afterFailover.torn + afterFailover.misplaced;
   const worst = (key: 'lost' | 'torn' | 'stale' | 'misplaced'): number => Math.max(afterFailover[key], final[key]);
   const bad = rpoWrites + worst('lost') + worst('torn') + worst('stale') + worst('misplaced');
   return {
-    verdict: bad === 0 && final.acknowledged > 0 && checksums.source !== '' && checksums.source === checksums.destination ? 'pass' : 'fail',
+    verdict:
+      bad === 0 && final.acknowledged > 0 && checksums.source !== '' && checksums.source === checksums.destination
+        ? 'pass'
+        : 'fail',
     acknowledgedWrites: final.acknowledged,
     lostWrites: worst('lost'),
     tornWrites: worst('torn'),

@@ -25,7 +25,9 @@ const WRITE_TIMEOUT_MS = 120_000;
 const WRITES_BEFORE = 200;
 const WRITES_AFTER = 100;
 /** Phases at which a crash is most instructive: from the first staged block to the last confirmation. */
-const CRASH_PHASES: readonly CpPhase[] = CP_PHASES.filter((phase) => phase !== 'seal' && phase !== 'done' && phase !== 'free');
+const CRASH_PHASES: readonly CpPhase[] = CP_PHASES.filter(
+  (phase) => phase !== 'seal' && phase !== 'done' && phase !== 'free',
+);
 const POLL_MS = 50;
 
 const STEPS: Readonly<Record<DrillStepId, (context: StepContext) => Promise<StepFacts>>> = {
@@ -67,7 +69,12 @@ async function until(context: StepContext, timeoutMs: number, what: string, reac
   const endMs = clock.nowMs() + timeoutMs;
   while (!reached()) {
     context.alive();
-    if (clock.nowMs() > endMs) refuse('drill/timeout', `${what} did not happen within ${Math.round(timeoutMs / 1000)} s.`, 'Look at the events and at the mirror, then cancel the drill.');
+    if (clock.nowMs() > endMs)
+      refuse(
+        'drill/timeout',
+        `${what} did not happen within ${Math.round(timeoutMs / 1000)} s.`,
+        'Look at the events and at the mirror, then cancel the drill.',
+      );
     await clock.sleep(POLL_MS);
   }
 }
@@ -76,7 +83,12 @@ async function prepare(context: StepContext): Promise<StepFacts> {
   const { lab } = context;
   const mirror = mirrorOf(context);
   const faults = lab.faults.list();
-  if (faults.length > 0) refuse('drill/faults', `Something is broken already: ${faults.map((fault) => fault.message).join('; ')}.`, 'Clear all faults first.');
+  if (faults.length > 0)
+    refuse(
+      'drill/faults',
+      `Something is broken already: ${faults.map((fault) => fault.message).join('; ')}.`,
+      'Clear all faults first.',
+    );
   lab.volumes.unit(sourceOf(context)).need();
   lab.volumes.unit(destinationOf(context)).need();
   const shown = lab.mirrors.present(mirror);
@@ -84,8 +96,14 @@ async function prepare(context: StepContext): Promise<StepFacts> {
   const source = lab.topology.pools.get(sourceOf(context).poolId);
   const destination = lab.topology.pools.get(destinationOf(context).poolId);
   return [
-    { label: 'Source', value: `${shown.source.volume} at ${shown.source.site}, ${source.level} of ${source.slots.length} disks` },
-    { label: 'Destination', value: `${shown.destination.volume} at ${shown.destination.site}, ${destination.level} of ${destination.slots.length} disks` },
+    {
+      label: 'Source',
+      value: `${shown.source.volume} at ${shown.source.site}, ${source.level} of ${source.slots.length} disks`,
+    },
+    {
+      label: 'Destination',
+      value: `${shown.destination.volume} at ${shown.destination.site}, ${destination.level} of ${destination.slots.length} disks`,
+    },
   ];
 }
 
@@ -116,7 +134,14 @@ async function workload(context: StepContext): Promise<StepFacts> {
 
 function inSync(context: StepContext): boolean {
   const { leading, source, destination } = context.lab.mirrors.view(mirrorOf(context));
-  return source !== null && destination !== null && leading !== null && leading.connected && leading.resync === null && (leading.imageState === 'Synchronized' || leading.imageState === 'Consistent');
+  return (
+    source !== null &&
+    destination !== null &&
+    leading !== null &&
+    leading.connected &&
+    leading.resync === null &&
+    (leading.imageState === 'Synchronized' || leading.imageState === 'Consistent')
+  );
 }
 
 async function synchronize(context: StepContext): Promise<StepFacts> {
@@ -169,7 +194,12 @@ async function crash(context: StepContext): Promise<StepFacts> {
     unit.onCpPhase = null;
   }
   const at = seen();
-  if (at === null) refuse('drill/no-cp', 'No consistency point passed a phase at which the site could be lost.', 'Cancel the drill and look at the server’s consistency points.');
+  if (at === null)
+    refuse(
+      'drill/no-cp',
+      'No consistency point passed a phase at which the site could be lost.',
+      'Cancel the drill and look at the server’s consistency points.',
+    );
   measure(context, { crash: at });
   await lab.workloads.hold(volume);
   await unit.rested();
@@ -180,7 +210,12 @@ async function crash(context: StepContext): Promise<StepFacts> {
   ];
 }
 
-async function consistencyPointsUntil(context: StepContext, unit: ReturnType<Lab['unitOf']>, timeoutMs: number, reached: () => boolean): Promise<void> {
+async function consistencyPointsUntil(
+  context: StepContext,
+  unit: ReturnType<Lab['unitOf']>,
+  timeoutMs: number,
+  reached: () => boolean,
+): Promise<void> {
   const { clock } = context.lab;
   const endMs = clock.nowMs() + timeoutMs;
   while (!reached() && clock.nowMs() < endMs) {
@@ -188,9 +223,11 @@ async function consistencyPointsUntil(context: StepContext, unit: ReturnType<Lab
     const face = unit.face;
     if (face === null) return;
     await Promise.race([
-      unit.ask((one) => one.consistencyPoint('admin')).catch((error: unknown) => {
-        if (!(error instanceof Refused)) throw error; // the server went down in the middle: that is the point
-      }),
+      unit
+        .ask((one) => one.consistencyPoint('admin'))
+        .catch((error: unknown) => {
+          if (!(error instanceof Refused)) throw error; // the server went down in the middle: that is the point
+        }),
       clock.sleep(2_000),
     ]);
     await clock.sleep(1);
@@ -198,7 +235,11 @@ async function consistencyPointsUntil(context: StepContext, unit: ReturnType<Lab
 }
 
 /** Starts an action, waiting while it is refused only because the peer's end was not noticed yet. */
-async function act(context: StepContext, action: 'failover' | 'reverse-resync' | 'failback', patient: readonly string[]): Promise<{ readonly job: Job; readonly ms: number }> {
+async function act(
+  context: StepContext,
+  action: 'failover' | 'reverse-resync' | 'failback',
+  patient: readonly string[],
+): Promise<{ readonly job: Job; readonly ms: number }> {
   const { lab } = context;
   const mirror = mirrorOf(context);
   const startMs = lab.clock.nowMs();
@@ -206,11 +247,15 @@ async function act(context: StepContext, action: 'failover' | 'reverse-resync' |
   for (;;) {
     context.alive();
     try {
-      const started = await lab.mirrors.act(mirror, action, { confirm: mirror.name, ...(action === 'failover' ? { force: true } : {}) });
+      const started = await lab.mirrors.act(mirror, action, {
+        confirm: mirror.name,
+        ...(action === 'failover' ? { force: true } : {}),
+      });
       const job = await finished(context, started.id);
       return { job, ms: lab.clock.nowMs() - startMs };
     } catch (error) {
-      if (!(error instanceof Refused) || !patient.includes(error.refusal.code) || lab.clock.nowMs() > endMs) throw error;
+      if (!(error instanceof Refused) || !patient.includes(error.refusal.code) || lab.clock.nowMs() > endMs)
+        throw error;
       await lab.clock.sleep(POLL_MS);
     }
   }
@@ -222,7 +267,15 @@ async function finished(context: StepContext, jobId: string): Promise<Job> {
     const job = await context.lab.jobs.wait(jobId, 200);
     if (job.progress !== null) context.progress(job.progress);
     if (job.state === 'done') return job;
-    if (job.state === 'failed' || job.state === 'cancelled') throw new Refused(job.error ?? { code: 'job/cancelled', message: 'The job was cancelled.', hint: 'Start it again.', overridable: false });
+    if (job.state === 'failed' || job.state === 'cancelled')
+      throw new Refused(
+        job.error ?? {
+          code: 'job/cancelled',
+          message: 'The job was cancelled.',
+          hint: 'Start it again.',
+          overridable: false,
+        },
+      );
   }
 }
 
@@ -248,7 +301,10 @@ async function failover(context: StepContext): Promise<StepFacts> {
 }
 
 async function auditNow(context: StepContext): Promise<AuditCounts> {
-  const { acknowledged, verified, lost, torn, stale, misplaced } = await context.lab.workloads.auditVolume(sourceOf(context), (fraction) => context.progress(fraction));
+  const { acknowledged, verified, lost, torn, stale, misplaced } = await context.lab.workloads.auditVolume(
+    sourceOf(context),
+    (fraction) => context.progress(fraction),
+  );
   return { acknowledged, verified, lost, torn, stale, misplaced };
 }
 
@@ -284,7 +340,10 @@ async function writeAtDestination(context: StepContext): Promise<StepFacts> {
     const first = firstMs ?? 0;
     measure(context, { firstWriteMs: first });
     return [
-      { label: 'First write after', value: `${Math.round(first + (context.drill().measured.failover?.ms ?? 0))} ms (since the decision)` },
+      {
+        label: 'First write after',
+        value: `${Math.round(first + (context.drill().measured.failover?.ms ?? 0))} ms (since the decision)`,
+      },
       { label: 'Acknowledged writes', value: String(total) },
     ];
   } finally {
@@ -355,7 +414,12 @@ async function compare(context: StepContext): Promise<{ readonly source: string;
 async function verify(context: StepContext): Promise<StepFacts> {
   const checksums = await compare(context);
   if (checksums.source !== checksums.destination) {
-    refuse('drill/not-identical', `The images differ: ${checksums.source} and ${checksums.destination}.`, 'Keep the lab as it is and report this: it must not happen.', { details: checksums });
+    refuse(
+      'drill/not-identical',
+      `The images differ: ${checksums.source} and ${checksums.destination}.`,
+      'Keep the lab as it is and report this: it must not happen.',
+      { details: checksums },
+    );
   }
   return [{ label: 'SHA-256 of both', value: checksums.source }];
 }
@@ -380,7 +444,11 @@ async function finalAudit(context: StepContext): Promise<StepFacts> {
   const checksums = await compare(context);
   const counts = await auditNow(context);
   measure(context, { final: counts, checksums });
-  return [...auditFacts(counts), { label: 'SHA-256 source', value: checksums.source }, { label: 'SHA-256 destination', value: checksums.destination }];
+  return [
+    ...auditFacts(counts),
+    { label: 'SHA-256 source', value: checksums.source },
+    { label: 'SHA-256 destination', value: checksums.destination },
+  ];
 }
 
 async function report(context: StepContext): Promise<StepFacts> {
