@@ -41,10 +41,20 @@ test('every page can be reached and left with the keyboard alone', async ({ cons
   await shell.createDemoLab();
   await page.keyboard.press('Tab');
   const skip = page.getByRole('link', { name: 'Skip to the page' });
-  for (let presses = 0; presses < 40 && !(await skip.evaluate((element) => element === document.activeElement)); presses++) await page.keyboard.press('Tab');
+  for (
+    let presses = 0;
+    presses < 40 && !(await skip.evaluate((element) => element === document.activeElement));
+    presses++
+  )
+    await page.keyboard.press('Tab');
   for (const place of places) {
     const link = page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: place });
-    for (let presses = 0; presses < 60 && !(await link.evaluate((element) => element === document.activeElement)); presses++) await page.keyboard.press('Tab');
+    for (
+      let presses = 0;
+      presses < 60 && !(await link.evaluate((element) => element === document.activeElement));
+      presses++
+    )
+      await page.keyboard.press('Tab');
     await expect(link).toBeFocused();
     await page.keyboard.press('Enter');
     await expect(shell.heading(place)).toBeVisible();

@@ -3,7 +3,9 @@ import { Faults } from './pages/faults.ts';
 import { Relationship } from './pages/relationship.ts';
 import { Shell } from './pages/shell.ts';
 
-test('the whole drill by point and click: crash, failover, resync, failback, and no acknowledged write lost', async ({ console: page }) => {
+test('the whole drill by point and click: crash, failover, resync, failback, and no acknowledged write lost', async ({
+  console: page,
+}) => {
   const shell = new Shell(page);
   await shell.createDemoLab();
   await expect(page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 120_000 });
@@ -38,7 +40,9 @@ test('the whole drill by point and click: crash, failover, resync, failback, and
   await expect(page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 60_000 });
 });
 
-test('by hand: a site is lost, the copy takes over, the site returns, receives what differs and takes its role back', async ({ console: page }) => {
+test('by hand: a site is lost, the copy takes over, the site returns, receives what differs and takes its role back', async ({
+  console: page,
+}) => {
   const shell = new Shell(page);
   const orders = new Relationship(page, 'orders');
   const faults = new Faults(page);

@@ -17,7 +17,13 @@ interface Running {
 }
 
 const root = join(import.meta.dirname, '..');
-const CHROMIUM_FLAGS = ['--disable-background-networking', '--disable-quic', '--no-first-run', '--disable-component-update', '--disable-sync'];
+const CHROMIUM_FLAGS = [
+  '--disable-background-networking',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-component-update',
+  '--disable-sync',
+];
 const VIEWPORT = { width: 1440, height: 900 };
 
 interface ReadyLine {
@@ -37,10 +43,14 @@ async function readyLine(host: ChildProcess): Promise<ReadyLine> {
 }
 
 async function headless(lab: string): Promise<Running> {
-  const host = spawn(join(root, 'node_modules', '.bin', 'lockstep'), ['serve', '--lab', lab, '--listen', '127.0.0.1:0'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const host = spawn(
+    join(root, 'node_modules', '.bin', 'lockstep'),
+    ['serve', '--lab', lab, '--listen', '127.0.0.1:0'],
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const exited = once(host, 'exit');
   const { openUrl } = await readyLine(host);
   const browser = await chromium.launch({
@@ -67,7 +77,12 @@ async function desktop(lab: string, home: string): Promise<Running> {
     ...(executablePath === undefined ? {} : { executablePath }),
     cwd: root,
     args: ['--no-sandbox', `--user-data-dir=${home}`, '.'],
-    env: { ...Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)), LOCKSTEP_LAB: lab },
+    env: {
+      ...Object.fromEntries(
+        Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+      ),
+      LOCKSTEP_LAB: lab,
+    },
   });
   const page = await application.firstWindow();
   await page.setViewportSize(VIEWPORT);
@@ -85,7 +100,8 @@ class Watch {
     });
     page.on('request', (request) => {
       const url = new URL(request.url());
-      const own = url.hostname === '127.0.0.1' || url.protocol === 'app:' || url.protocol === 'data:' || url.protocol === 'blob:';
+      const own =
+        url.hostname === '127.0.0.1' || url.protocol === 'app:' || url.protocol === 'data:' || url.protocol === 'blob:';
       if (!own) this.complaints.push(`request to ${url.href}`);
     });
   }
@@ -99,7 +115,8 @@ export const test = base.extend<HostOptions & { console: Page }>({
     const host = hostKind === 'headless' ? await headless(lab) : await desktop(lab, join(directory, 'home'));
     const watch = new Watch(host.page);
     await use(host.page);
-    if (testInfo.status !== testInfo.expectedStatus) await testInfo.attach('screen', { body: await host.page.screenshot(), contentType: 'image/png' });
+    if (testInfo.status !== testInfo.expectedStatus)
+      await testInfo.attach('screen', { body: await host.page.screenshot(), contentType: 'image/png' });
     await host.stop();
     await rm(directory, { recursive: true, force: true });
     expect(watch.complaints).toEqual([]);

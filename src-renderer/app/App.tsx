@@ -18,7 +18,12 @@ export function App(): ReactElement {
   const [router] = useState(newRouter);
   useEffect(() => connect(queries), [queries]);
   return (
-    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto" getStyleNonce={styleNonce}>
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={cssVariables}
+      defaultColorScheme="auto"
+      getStyleNonce={styleNonce}
+    >
       <QueryClientProvider client={queries}>
         <RouterProvider router={router} />
         <Notifications position="bottom-right" autoClose={6000} limit={4} />

@@ -19,9 +19,14 @@ export function JobNotices(): null {
     for (const job of jobs) {
       const before = known.get(job.id);
       if (before === job.state || before === 'done' || before === 'failed' || before === 'cancelled') continue;
-      if (job.state === 'done') notifications.show({ message: `${jobTitle(t, job)}: ${t('jobState.done')}`, color: 'iris' });
+      if (job.state === 'done')
+        notifications.show({ message: `${jobTitle(t, job)}: ${t('jobState.done')}`, color: 'iris' });
       if (job.state === 'failed') {
-        notifications.show({ title: `${jobTitle(t, job)}: ${t('jobState.failed')}`, message: job.error?.message ?? '', color: 'brick' });
+        notifications.show({
+          title: `${jobTitle(t, job)}: ${t('jobState.failed')}`,
+          message: job.error?.message ?? '',
+          color: 'brick',
+        });
       }
     }
   }, [jobs, ready, t]);

@@ -12,7 +12,9 @@ const EVENTS_SHOWN = 60;
 
 function JobRow({ job }: { job: Job }): ReactElement {
   const { t } = useTranslation();
-  const act = useAction((what: 'pause' | 'resume' | 'cancel') => rpc().job[what]({ job: job.id, requestId: requestId() }));
+  const act = useAction((what: 'pause' | 'resume' | 'cancel') =>
+    rpc().job[what]({ job: job.id, requestId: requestId() }),
+  );
   const moving = job.state === 'running' || job.state === 'paused';
   const detail = [
     units.percent(job.progress),
@@ -29,13 +31,26 @@ function JobRow({ job }: { job: Job }): ReactElement {
           <Time at={job.endedAt ?? job.createdAt} />
         </span>
       </div>
-      {moving ? <Meter label={jobTitle(t, job)} hideLabel share={job.progress} role="progressbar" tone="busy" text={detail.join(' · ')} /> : null}
+      {moving ? (
+        <Meter
+          label={jobTitle(t, job)}
+          hideLabel
+          share={job.progress}
+          role="progressbar"
+          tone="busy"
+          text={detail.join(' · ')}
+        />
+      ) : null}
       {job.error === null ? null : <Callout tone="bad">{`${job.error.message} ${job.error.hint}`}</Callout>}
       {act.error === null ? null : <Callout tone="bad">{explain(act.error)}</Callout>}
       {moving && (job.canPause || job.canCancel) ? (
         <div className={classes['jobHead']}>
           {job.canPause ? (
-            <Button size="compact-xs" variant="default" onClick={() => act.mutate(job.state === 'paused' ? 'resume' : 'pause')}>
+            <Button
+              size="compact-xs"
+              variant="default"
+              onClick={() => act.mutate(job.state === 'paused' ? 'resume' : 'pause')}
+            >
               {t(job.state === 'paused' ? 'jobs.resume' : 'jobs.pause')}
             </Button>
           ) : null}
@@ -54,7 +69,10 @@ function JobRow({ job }: { job: Job }): ReactElement {
 export function JobsDrawer(): ReactElement {
   const { t } = useTranslation();
   const jobs = useLive((state) => state.jobs);
-  const events = useQuery({ queryKey: ['lab', 'events', 'newest'], queryFn: () => rpc().event.list({ limit: EVENTS_SHOWN }) });
+  const events = useQuery({
+    queryKey: ['lab', 'events', 'newest'],
+    queryFn: () => rpc().event.list({ limit: EVENTS_SHOWN }),
+  });
   return (
     <aside className={classes['drawer']} aria-label={t('jobs.drawer')}>
       <section>

@@ -31,7 +31,13 @@ export function Rail(): ReactElement {
                 <Icon name={place} />
                 <span>{t(`rail.${place}`)}</span>
                 {count === undefined || count[0] === 0 ? null : (
-                  <span className={classes['navCount']} data-tone={count[1]} title={count[2]} aria-label={count[2]} role="img">
+                  <span
+                    className={classes['navCount']}
+                    data-tone={count[1]}
+                    title={count[2]}
+                    aria-label={count[2]}
+                    role="img"
+                  >
                     {count[0]}
                   </span>
                 )}

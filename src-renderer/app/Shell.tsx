@@ -32,7 +32,9 @@ export function Shell(): ReactElement {
         <TopBar bare drawer={false} onDrawer={() => undefined} />
         <main className={classes['main']}>
           <ConnectionBanner />
-          <Suspense fallback={null}>{host === null ? <p className={classes['loading']}>{t('connection.connecting')}</p> : <FirstRun />}</Suspense>
+          <Suspense fallback={null}>
+            {host === null ? <p className={classes['loading']}>{t('connection.connecting')}</p> : <FirstRun />}
+          </Suspense>
         </main>
       </div>
     );

@@ -22,13 +22,21 @@ function Theme(): ReactElement {
   return (
     <Menu position="bottom-end" width={160} transitionProps={{ duration: 80 }}>
       <Menu.Target>
-        <button type="button" className={classes['barButton']} aria-label={t('theme.label', { scheme: t(`theme.${colorScheme}`) })}>
+        <button
+          type="button"
+          className={classes['barButton']}
+          aria-label={t('theme.label', { scheme: t(`theme.${colorScheme}`) })}
+        >
           <Icon name={schemeIcons[colorScheme]} />
         </button>
       </Menu.Target>
       <Menu.Dropdown>
         {schemes.map((scheme) => (
-          <Menu.Item key={scheme} leftSection={<Icon name={schemeIcons[scheme]} />} onClick={() => setColorScheme(scheme)}>
+          <Menu.Item
+            key={scheme}
+            leftSection={<Icon name={schemeIcons[scheme]} />}
+            onClick={() => setColorScheme(scheme)}
+          >
             {t(`theme.${scheme}`)}
           </Menu.Item>
         ))}
@@ -55,7 +63,16 @@ function Alerts(): ReactElement {
       <Menu.Dropdown>
         {alerts.length === 0 ? <Menu.Label>{t('alerts.none')}</Menu.Label> : null}
         {alerts.map((alert) => (
-          <Menu.Item key={alert.id} component={Link} to={alert.to} leftSection={<span data-tone={alert.tone} style={{ color: 'var(--tone)' }}><Icon name={alert.icon} /></span>}>
+          <Menu.Item
+            key={alert.id}
+            component={Link}
+            to={alert.to}
+            leftSection={
+              <span data-tone={alert.tone} style={{ color: 'var(--tone)' }}>
+                <Icon name={alert.icon} />
+              </span>
+            }
+          >
             {alert.text}
           </Menu.Item>
         ))}
@@ -69,7 +86,9 @@ export function TopBar({ bare = false, drawer, onDrawer }: Props): ReactElement 
   const { pathname } = useLocation();
   const info = useLabInfo().data;
   const connection = useLive((state) => state.connection);
-  const running = useLive((state) => state.jobs.filter((job) => job.state === 'running' || job.state === 'queued').length);
+  const running = useLive(
+    (state) => state.jobs.filter((job) => job.state === 'running' || job.state === 'queued').length,
+  );
   const [, place, thing] = pathname.split('/');
   return (
     <header className={classes['bar']}>

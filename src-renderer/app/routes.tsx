@@ -5,7 +5,9 @@ import { Shell } from './Shell.tsx';
 // Pages come on demand; the shell and the connection are the first paint.
 const Overview = lazy(async () => ({ default: (await import('../features/overview/index.ts')).OverviewPage }));
 const Replication = lazy(async () => ({ default: (await import('../features/replication/index.ts')).ReplicationPage }));
-const Relationship = lazy(async () => ({ default: (await import('../features/replication/index.ts')).RelationshipPage }));
+const Relationship = lazy(async () => ({
+  default: (await import('../features/replication/index.ts')).RelationshipPage,
+}));
 const Recovery = lazy(async () => ({ default: (await import('../features/recovery/index.ts')).RecoveryPage }));
 const Faults = lazy(async () => ({ default: (await import('../features/faults/index.ts')).FaultsPage }));
 const Events = lazy(async () => ({ default: (await import('../features/events/index.ts')).EventsPage }));

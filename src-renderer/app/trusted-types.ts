@@ -5,7 +5,11 @@
 interface TrustedTypesFactory {
   createPolicy(
     name: string,
-    rules: { createHTML(text: string): string; createScript(text: string): never; createScriptURL(url: string): string },
+    rules: {
+      createHTML(text: string): string;
+      createScript(text: string): never;
+      createScriptURL(url: string): string;
+    },
   ): unknown;
 }
 
@@ -21,7 +25,8 @@ factory?.createPolicy('default', {
     throw new TypeError('scripts are never built from text in this console');
   },
   createScriptURL: (url) => {
-    if (new URL(url, location.href).origin !== location.origin) throw new TypeError('scripts come from this origin only');
+    if (new URL(url, location.href).origin !== location.origin)
+      throw new TypeError('scripts come from this origin only');
     return url;
   },
 });

@@ -25,9 +25,11 @@ class Coalescer {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private invalidateAt = 0;
   private readonly queries: QueryClient;
+  private readonly over: AbortSignal;
 
-  constructor(queries: QueryClient) {
+  constructor(queries: QueryClient, over: AbortSignal) {
     this.queries = queries;
+    this.over = over;
   }
 
   push(message: Live): void {
@@ -37,6 +39,8 @@ class Coalescer {
 
   private flush(): void {
     this.timer = undefined;
+    // What an ended connection still held must not fall on top of the next one's snapshot.
+    if (this.over.aborted) return;
     const messages = this.pending;
     this.pending = [];
     const before = useLive.getState();
@@ -50,9 +54,10 @@ class Coalescer {
   }
 }
 
-async function followLab(transport: Transport, coalescer: Coalescer): Promise<void> {
-  const stream = await transport.client.live.follow({});
+async function followLab(transport: Transport, coalescer: Coalescer, over: AbortSignal): Promise<void> {
+  const stream = await transport.client.live.follow({}, { signal: over });
   for await (const message of stream) {
+    if (over.aborted) return;
     coalescer.push(message);
     if (useLive.getState().connection !== 'live') useLive.setState({ connection: 'live' });
   }
@@ -60,21 +65,24 @@ async function followLab(transport: Transport, coalescer: Coalescer): Promise<vo
 
 function setHost(host: HostStatus): void {
   const known = useLive.getState().host;
-  const same = known?.lab === host.lab && known.engineStarts === host.engineStarts && known.error?.message === host.error?.message;
+  const same =
+    known?.lab === host.lab && known.engineStarts === host.engineStarts && known.error?.message === host.error?.message;
   if (!same) useLive.setState({ host });
 }
 
 /** While the transport lives: waits for an open lab, then follows it; again when the lab closes. */
-async function serve(transport: Transport, coalescer: Coalescer): Promise<void> {
+async function serve(transport: Transport, coalescer: Coalescer, over: AbortSignal): Promise<void> {
   for (;;) {
     const host = await transport.client.host.status({});
+    if (over.aborted) return;
     setHost(host);
     if (host.lab === 'open') {
       try {
-        await followLab(transport, coalescer);
+        await followLab(transport, coalescer, over);
       } catch {
         // The stream broke but the host may still answer; it says next whether the lab is there.
       }
+      if (over.aborted) return;
       useLive.setState({ connection: 'lost' });
     } else {
       useLive.setState({ connection: 'live', ready: false });
@@ -86,19 +94,25 @@ async function serve(transport: Transport, coalescer: Coalescer): Promise<void> 
 /** Connects and stays connected until the returned function is called. Never throws. */
 export function connect(queries: QueryClient, open: () => Promise<Transport> = openTransport): () => void {
   let stopped = false;
+  let end = new AbortController();
   const run = async (): Promise<void> => {
     let failures = 0;
     while (!stopped) {
       try {
         const transport = await open();
+        if (stopped) return transport.close();
         current = transport;
+        end = new AbortController();
         failures = 0;
         void queries.invalidateQueries();
-        await Promise.race([transport.closed, serve(transport, new Coalescer(queries))]);
+        await Promise.race([transport.closed, serve(transport, new Coalescer(queries, end.signal), end.signal)]);
+        end.abort();
         transport.close();
       } catch {
+        end.abort();
         failures += 1;
       }
+      if (stopped) return;
       current = null;
       if (useLive.getState().host !== null) useLive.setState({ connection: 'lost' });
       await pause(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 1000);
@@ -107,6 +121,7 @@ export function connect(queries: QueryClient, open: () => Promise<Transport> = o
   void run();
   return () => {
     stopped = true;
+    end.abort();
     current?.close();
     current = null;
     useLive.setState(initialState);

@@ -25,11 +25,18 @@ export function useMirrorByName(name: string): Mirror | undefined {
 }
 
 export function useStateMachine(): UseQueryResult<StateMachine> {
-  return useQuery({ queryKey: ['static', 'state-machine'], queryFn: () => rpc().mirror.stateMachine({}), staleTime: Infinity });
+  return useQuery({
+    queryKey: ['static', 'state-machine'],
+    queryFn: () => rpc().mirror.stateMachine({}),
+    staleTime: Infinity,
+  });
 }
 
 export function useMirrorHistory(mirror: string): UseQueryResult<MirrorHistory[]> {
-  return useQuery({ queryKey: ['lab', 'mirror-history', mirror], queryFn: () => rpc().mirror.history({ mirror, limit: 200 }) });
+  return useQuery({
+    queryKey: ['lab', 'mirror-history', mirror],
+    queryFn: () => rpc().mirror.history({ mirror, limit: 200 }),
+  });
 }
 
 export function useLagSeries(mirror: string, windowSeconds: number): UseQueryResult<LagSeries> {
@@ -71,6 +78,8 @@ export function requestId(): string {
 }
 
 /** Pages ask for a change through this; what was refused comes back as the mutation's error. */
-export function useAction<Input, Output>(act: (input: Input) => Promise<Output>): UseMutationResult<Output, Error, Input> {
+export function useAction<Input, Output>(
+  act: (input: Input) => Promise<Output>,
+): UseMutationResult<Output, Error, Input> {
   return useMutation<Output, Error, Input>({ mutationFn: act });
 }

@@ -96,7 +96,11 @@ interface WithId {
 }
 
 /** Replaces by id, keeps the order of creation, appends what is new. */
-export function mergeById<T extends WithId>(old: readonly T[], changed: readonly T[], removed: ReadonlySet<string>): readonly T[] {
+export function mergeById<T extends WithId>(
+  old: readonly T[],
+  changed: readonly T[],
+  removed: ReadonlySet<string>,
+): readonly T[] {
   const pending = new Map(changed.map((one) => [one.id, one]));
   const kept = old.flatMap((one) => {
     const next = pending.get(one.id);
@@ -115,7 +119,8 @@ export function applyLive(state: LiveState, message: Live): LiveState {
     const changed: readonly WithId[] | undefined = message[noun];
     const removed = new Set((message.removed ?? []).filter((one) => one.noun === noun).map((one) => one.id));
     if (message.kind === 'snapshot') lists[noun] = changed ?? [];
-    else if (changed !== undefined || removed.size > 0) lists[noun] = mergeById<WithId>(state[noun], changed ?? [], removed);
+    else if (changed !== undefined || removed.size > 0)
+      lists[noun] = mergeById<WithId>(state[noun], changed ?? [], removed);
   }
   Object.assign(next, lists);
   if (message.sample !== undefined) next.samples = [...state.samples, message.sample].slice(-SAMPLES_KEPT);

@@ -17,7 +17,11 @@ export function CopyButton({ text, label }: { text: string; label: string }): Re
     }
   };
   return (
-    <Button variant="default" leftSection={<Icon name={copied ? 'check' : 'copy'} size={14} />} onClick={() => void copy()}>
+    <Button
+      variant="default"
+      leftSection={<Icon name={copied ? 'check' : 'copy'} size={14} />}
+      onClick={() => void copy()}
+    >
       <span aria-live="polite">{copied ? t('common.copied') : label}</span>
     </Button>
   );

@@ -73,7 +73,13 @@ export function Logo({ size = 22 }: { size?: number }): ReactElement {
     <svg width={size} height={size} viewBox="0 0 24 24" aria-hidden="true" focusable="false">
       <rect x="2" y="2" width="20" height="20" rx="6" fill="#3d4ec4" />
       <path d="M7 7v7.2a2 2 0 0 0 2 2h2.4" fill="none" stroke="#fff" strokeWidth="2.1" strokeLinecap="round" />
-      <path d="M17 17V9.800a2 2 0 0 0-2-2h-2.400" fill="none" stroke="#b9c0f0" strokeWidth="2.1" strokeLinecap="round" />
+      <path
+        d="M17 17V9.800a2 2 0 0 0-2-2h-2.400"
+        fill="none"
+        stroke="#b9c0f0"
+        strokeWidth="2.1"
+        strokeLinecap="round"
+      />
     </svg>
   );
 }

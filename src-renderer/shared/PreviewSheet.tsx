@@ -1,5 +1,5 @@
 import { Button, Modal, TextInput } from '@mantine/core';
-import { useState, type FormEvent, type ReactElement, type ReactNode } from 'react';
+import { useState, type ReactElement, type ReactNode, type SyntheticEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Callout } from './Callout.tsx';
 import { CopyButton } from './CopyButton.tsx';
@@ -37,12 +37,19 @@ export function PreviewSheet(props: Props): ReactElement {
   const [typed, setTyped] = useState('');
   const needed = content?.confirm ?? null;
   const ready = content !== null && content.blocked === undefined && (needed === null || typed === needed);
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     if (ready && !busy) onConfirm(needed === null ? undefined : typed);
   };
   return (
-    <Modal opened onClose={onClose} title={title} size="lg" centered closeButtonProps={{ 'aria-label': t('common.close') }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={title}
+      size="lg"
+      centered
+      closeButtonProps={{ 'aria-label': t('common.close') }}
+    >
       <form onSubmit={submit} className={classes['sheet']}>
         {extra}
         {content === null ? (

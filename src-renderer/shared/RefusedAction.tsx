@@ -20,7 +20,16 @@ interface Props {
  * An action with the sentence that belongs to it. A refused one stays reachable by keyboard: it is marked disabled, does
  * nothing, and its description is the engine's reason and what would lift it. A soft refusal may be overridden in the sheet.
  */
-export function RefusedAction({ label, description, refusal, danger = false, primary = false, busy = false, onClick, onPoint }: Props): ReactElement {
+export function RefusedAction({
+  label,
+  description,
+  refusal,
+  danger = false,
+  primary = false,
+  busy = false,
+  onClick,
+  onPoint,
+}: Props): ReactElement {
   const { t } = useTranslation();
   const id = useId();
   const refused = refusal !== null && !refusal.overridable;

@@ -118,7 +118,15 @@ export function TimeSeries(props: Props): ReactElement {
   );
 }
 
-function Plot({ times, series, format, marks, height, windowMs, binary = false }: Props & { marks: readonly Mark[]; height: number; windowMs: number }): ReactElement {
+function Plot({
+  times,
+  series,
+  format,
+  marks,
+  height,
+  windowMs,
+  binary = false,
+}: Props & { marks: readonly Mark[]; height: number; windowMs: number }): ReactElement {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   // What the drawing callbacks read; the plot object itself outlives many renders.
@@ -136,7 +144,12 @@ function Plot({ times, series, format, marks, height, windowMs, binary = false }
     let observer: ResizeObserver | undefined;
     void import('uplot').then(({ default: UPlot }) => {
       if (gone) return;
-      const axis = { stroke: token('faint'), grid: { stroke: token('grid'), width: 1 }, ticks: { show: false }, font: `11px ${getComputedStyle(document.body).fontFamily}` };
+      const axis = {
+        stroke: token('faint'),
+        grid: { stroke: token('grid'), width: 1 },
+        ticks: { show: false },
+        font: `11px ${getComputedStyle(document.body).fontFamily}`,
+      };
       const drawn = new UPlot(
         {
           width: Math.max(80, element.clientWidth),
@@ -157,7 +170,13 @@ function Plot({ times, series, format, marks, height, windowMs, binary = false }
           },
           axes: [
             { ...axis, size: 22, space: 90, values: (_self, splits) => splits.map((at) => timeOfDay(at * 1000)) },
-            { ...axis, size: 74, space: 30, ...(binary ? { incrs: BINARY_STEPS } : {}), values: (_self, splits) => splits.map((value) => live.current.format(value)) },
+            {
+              ...axis,
+              size: 74,
+              space: 30,
+              ...(binary ? { incrs: BINARY_STEPS } : {}),
+              values: (_self, splits) => splits.map((value) => live.current.format(value)),
+            },
           ],
           series: [
             {},

@@ -92,7 +92,17 @@ export function EmptyState({ icon, title, children, action }: EmptyProps): React
 }
 
 /** A big figure with its label; the answer to one question. */
-export function Stat({ label, value, detail, tone }: { label: string; value: ReactNode; detail?: ReactNode; tone?: string }): ReactElement {
+export function Stat({
+  label,
+  value,
+  detail,
+  tone,
+}: {
+  label: string;
+  value: ReactNode;
+  detail?: ReactNode;
+  tone?: string;
+}): ReactElement {
   return (
     <div className={classes['stat']} data-tone={tone}>
       <span className={classes['statLabel']}>{label}</span>

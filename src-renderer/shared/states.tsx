@@ -1,6 +1,14 @@
 import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { ConditionCode, Health, ImageState, JobState, Mirror, Server, Severity } from '../../src-engine/contract/index.ts';
+import type {
+  ConditionCode,
+  Health,
+  ImageState,
+  JobState,
+  Mirror,
+  Server,
+  Severity,
+} from '../../src-engine/contract/index.ts';
 import { Badge } from './Badge.tsx';
 import type { IconName } from './Icon.tsx';
 import type { Tone } from './tone.ts';
@@ -52,7 +60,15 @@ export function ImageStateBadge({ state, size = 'm' }: { state: ImageState; size
   );
 }
 
-export function ConditionBadge({ code, cause, quiet = false }: { code: ConditionCode; cause?: string; quiet?: boolean }): ReactElement {
+export function ConditionBadge({
+  code,
+  cause,
+  quiet = false,
+}: {
+  code: ConditionCode;
+  cause?: string;
+  quiet?: boolean;
+}): ReactElement {
   const { t } = useTranslation();
   return (
     <Badge {...conditionLook[code]} quiet={quiet} {...(cause === undefined || cause === '' ? {} : { title: cause })}>

@@ -97,7 +97,9 @@ export function timeOfDay(at: number | string): string {
 /** Local date and time, ISO order. */
 export function dateTime(at: number | string): string {
   const date = instant(at);
-  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0')).join('-');
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join('-');
   return `${day} ${timeOfDay(at)}`;
 }
 

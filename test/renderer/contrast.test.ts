@@ -8,7 +8,9 @@ const css = readFileSync(join(import.meta.dirname, '../../src-renderer/app/token
 function tokens(scheme: string): Map<string, string> {
   const start = css.indexOf(`[data-mantine-color-scheme='${scheme}']`);
   const block = css.slice(start, css.indexOf('}', start));
-  return new Map([...block.matchAll(/--([a-z0-9-]+): (#[0-9a-f]{6});/g)].map((match) => [match[1] ?? '', match[2] ?? '']));
+  return new Map(
+    [...block.matchAll(/--([a-z0-9-]+): (#[0-9a-f]{6});/g)].map((match) => [match[1] ?? '', match[2] ?? '']),
+  );
 }
 
 function luminance(hex: string): number {

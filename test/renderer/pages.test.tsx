@@ -13,7 +13,7 @@ vi.mock('uplot', () => ({
   },
 }));
 
-const find = (role: string, name: string | RegExp): Promise<HTMLElement> => screen.findByRole(role, { name }, { timeout: 5000 });
+const find = (role: string, name: string | RegExp): Promise<HTMLElement> => screen.findByRole(role, { name });
 
 describe('overview', () => {
   test('answers whether data is safe, whether failover is possible, and what would be lost', async () => {
@@ -59,7 +59,9 @@ describe('a relationship', () => {
   test('both images stand side by side with the direction in which data flows', async () => {
     renderConsole(new MemoryLab(resyncing()), '/replication/orders');
     expect(await find('img', 'Data flows from south to north')).toBeDefined();
-    expect(within(await find('region', 'Destination image orders-copy')).getByText('Primary, accepts writes')).toBeDefined();
+    expect(
+      within(await find('region', 'Destination image orders-copy')).getByText('Primary, accepts writes'),
+    ).toBeDefined();
     expect(within(await find('region', 'Source image orders')).getByText('Secondary, closed to hosts')).toBeDefined();
   });
 
@@ -83,7 +85,10 @@ describe('a relationship', () => {
     await user.type(within(dialog).getByRole('textbox', { name: 'Type payroll to confirm' }), 'payroll');
     await user.click(act);
     await vi.waitFor(() => expect(lab.asked).toHaveLength(1));
-    expect(lab.asked[0]).toMatchObject({ procedure: 'mirror.failover', input: { mirror: 'payroll', confirm: 'payroll', force: true } });
+    expect(lab.asked[0]).toMatchObject({
+      procedure: 'mirror.failover',
+      input: { mirror: 'payroll', confirm: 'payroll', force: true },
+    });
     await vi.waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
   });
 
@@ -93,7 +98,12 @@ describe('a relationship', () => {
     await user.click(await find('button', 'Fail over'));
     const name = await find('textbox', 'Type payroll to confirm');
     await user.type(name, 'payroll');
-    lab.refuseNext = { code: 'R29', message: 'Another change won; state reloaded.', hint: 'Look again.', overridable: false };
+    lab.refuseNext = {
+      code: 'R29',
+      message: 'Another change won; state reloaded.',
+      hint: 'Look again.',
+      overridable: false,
+    };
     await user.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Fail over' }));
     expect((await screen.findByRole('alert')).textContent).toContain('Another change won; state reloaded. Look again.');
     expect(name).toHaveProperty('value', 'payroll');
@@ -186,7 +196,7 @@ describe('without a lab', () => {
     const lab = new MemoryLab(calm(), { lab: 'none' });
     const { user } = renderConsole(lab, '/');
     await user.click(await find('button', 'Create the two-site demo lab'));
-    expect(await screen.findByText('2 of 2 relationships synchronized', {}, { timeout: 5000 })).toBeDefined();
+    expect(await screen.findByText('2 of 2 relationships synchronized')).toBeDefined();
     await vi.waitFor(() => expect(lab.asked.map((one) => one.procedure)).toEqual(['host.create', 'workload.start']));
     expect(lab.asked[0]?.input).toEqual({ demo: 'two-site' });
     expect(lab.asked[1]?.input).toMatchObject({ volume: 'orders' });

@@ -1,7 +1,7 @@
 import { MantineProvider } from '@mantine/core';
 import { createRouterClient } from '@orpc/server';
 import { QueryClientProvider } from '@tanstack/react-query';
-import { cleanup, render, type RenderResult } from '@testing-library/react';
+import { cleanup, configure, render, type RenderResult } from '@testing-library/react';
 import userEvent, { type UserEvent } from '@testing-library/user-event';
 import { createMemoryRouter } from 'react-router';
 import { RouterProvider } from 'react-router/dom';
@@ -14,7 +14,16 @@ import '../../src-renderer/text/i18n.ts';
 import { routerOf, type MemoryLab } from './lab/router.ts';
 
 // What jsdom lacks and the component library asks for.
-window.matchMedia ??= ((query: string) => ({ matches: false, media: query, addEventListener: () => undefined, removeEventListener: () => undefined, addListener: () => undefined, removeListener: () => undefined, onchange: null, dispatchEvent: () => false })) as typeof window.matchMedia;
+window.matchMedia ??= ((query: string) => ({
+  matches: false,
+  media: query,
+  addEventListener: () => undefined,
+  removeEventListener: () => undefined,
+  addListener: () => undefined,
+  removeListener: () => undefined,
+  onchange: null,
+  dispatchEvent: () => false,
+})) as typeof window.matchMedia;
 globalThis.ResizeObserver ??= class {
   observe(): void {}
   unobserve(): void {}
@@ -25,6 +34,9 @@ Element.prototype.scrollIntoView ??= () => undefined;
 // jsdom knows no layout: a scroller of no height would show no rows.
 Object.defineProperty(HTMLElement.prototype, 'clientHeight', { configurable: true, get: () => 800 });
 Object.defineProperty(HTMLElement.prototype, 'clientWidth', { configurable: true, get: () => 1200 });
+
+// On a busy machine a page may take its time; a test that fails has all of it.
+configure({ asyncUtilTimeout: 15_000 });
 
 let stop: (() => void) | undefined;
 afterEach(() => {

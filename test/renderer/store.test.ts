@@ -13,7 +13,12 @@ test('a snapshot replaces every list, also those it leaves empty', () => {
 
 test('a delta replaces by id, keeps the order of creation and leaves absent lists alone', () => {
   const before = applyLive(initialState, calm());
-  const after = applyLive(before, { kind: 'delta', at: iso(10), lastEventId: 41, mirrors: [mirror('payroll', { imageState: 'Outdated' })] });
+  const after = applyLive(before, {
+    kind: 'delta',
+    at: iso(10),
+    lastEventId: 41,
+    mirrors: [mirror('payroll', { imageState: 'Outdated' })],
+  });
   expect(after.mirrors.map((one) => [one.name, one.imageState])).toEqual([
     ['payroll', 'Outdated'],
     ['orders', 'Synchronized'],
@@ -23,10 +28,14 @@ test('a delta replaces by id, keeps the order of creation and leaves absent list
 
 test('what the stream removes is gone', () => {
   const before = applyLive(initialState, disaster());
-  expect(applyLive(before, { kind: 'delta', at: iso(), lastEventId: 41, removed: [{ noun: 'faults', id: 'flt-1' }] }).faults).toEqual([]);
+  expect(
+    applyLive(before, { kind: 'delta', at: iso(), lastEventId: 41, removed: [{ noun: 'faults', id: 'flt-1' }] }).faults,
+  ).toEqual([]);
 });
 
-const things = fc.uniqueArray(fc.record({ id: fc.stringMatching(/^[a-f]{1,2}$/), value: fc.nat() }), { selector: (one) => one.id });
+const things = fc.uniqueArray(fc.record({ id: fc.stringMatching(/^[a-f]{1,2}$/), value: fc.nat() }), {
+  selector: (one) => one.id,
+});
 property.prop([things, things])('merging by id is what a map would do', (old, changed) => {
   const expected = new Map([...old, ...changed].map((one) => [one.id, one]));
   expect(mergeById(old, changed, new Set())).toEqual([...expected.values()]);

@@ -2,7 +2,14 @@ import { expect, test } from 'vitest';
 import { units } from '../../src-renderer/shared/index.ts';
 
 test('bytes are IEC with three significant digits, and nothing is an en dash rather than a zero', () => {
-  expect([0, 512, 4096, 1536, 10 * 2 ** 20, 123.4 * 2 ** 30].map((one) => units.bytes(one))).toEqual(['0 B', '512 B', '4 KiB', '1.50 KiB', '10 MiB', '123 GiB']);
+  expect([0, 512, 4096, 1536, 10 * 2 ** 20, 123.4 * 2 ** 30].map((one) => units.bytes(one))).toEqual([
+    '0 B',
+    '512 B',
+    '4 KiB',
+    '1.50 KiB',
+    '10 MiB',
+    '123 GiB',
+  ]);
   expect(units.bytes(null)).toBe('–');
   expect(units.bytes(Number.NaN)).toBe('–');
 });

@@ -25,7 +25,9 @@ export function useAlerts(): readonly Alert[] {
         const text = t('alerts.serverDown', { server: server.name, cause: server.cause ?? '' });
         alerts.push({ id: server.id, tone: 'bad', icon: 'server', text, to: '/overview' });
       } else if (server.state === 'fenced' || server.nvlog.stalled) {
-        const text = t(server.state === 'fenced' ? 'alerts.serverFenced' : 'alerts.writersWait', { server: server.name });
+        const text = t(server.state === 'fenced' ? 'alerts.serverFenced' : 'alerts.writersWait', {
+          server: server.name,
+        });
         alerts.push({ id: server.id, tone: 'warn', icon: 'server', text, to: '/overview' });
       }
     }
@@ -37,7 +39,10 @@ export function useAlerts(): readonly Alert[] {
       const text = t('alerts.mirror', { mirror: mirror.name, state, why });
       if (mirror.imageState === 'Diverged' || mirror.imageState === 'OutOfSync') {
         alerts.push({ id: mirror.id, tone: 'bad', icon: 'replication', text, to });
-      } else if (mirror.imageState === 'Outdated' || (mirror.imageState === 'Consistent' && mirror.connection !== 'connected')) {
+      } else if (
+        mirror.imageState === 'Outdated' ||
+        (mirror.imageState === 'Consistent' && mirror.connection !== 'connected')
+      ) {
         alerts.push({ id: mirror.id, tone: 'warn', icon: 'replication', text, to });
       }
     }
@@ -47,7 +52,8 @@ export function useAlerts(): readonly Alert[] {
         alerts.push({ id: volume.id, tone: 'bad', icon: 'disk', text, to: '/overview' });
       }
     }
-    for (const fault of faults) alerts.push({ id: fault.id, tone: 'warn', icon: 'faults', text: fault.message, to: '/faults' });
+    for (const fault of faults)
+      alerts.push({ id: fault.id, tone: 'warn', icon: 'faults', text: fault.message, to: '/faults' });
     return alerts.sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'));
   }, [servers, mirrors, volumes, faults, t]);
 }

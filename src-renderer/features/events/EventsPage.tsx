@@ -2,7 +2,18 @@ import { Button, Select, Switch, TextInput } from '@mantine/core';
 import { useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { LabEvent } from '../../../src-engine/contract/index.ts';
-import { Callout, DenseTable, Icon, Page, Panel, SeverityBadge, Time, severities, units, type Column } from '../../shared/index.ts';
+import {
+  Callout,
+  DenseTable,
+  Icon,
+  Page,
+  Panel,
+  SeverityBadge,
+  Time,
+  severities,
+  units,
+  type Column,
+} from '../../shared/index.ts';
 import { useEvents, type Filter } from './use-events.ts';
 import classes from './events.module.css';
 
@@ -15,12 +26,48 @@ export function EventsPage(): ReactElement {
   const [following, setFollowing] = useState(true);
   const { events, more, loading, error, older } = useEvents(filter, following);
   const columns: Column<LabEvent>[] = [
-    { id: 'id', title: t('events.id'), value: (row) => row.id, cell: (row) => <span className="mono">{row.id}</span>, align: 'right', width: '76px' },
-    { id: 'at', title: t('common.time'), value: (row) => row.at, cell: (row) => <Time at={row.at} full />, width: '164px' },
-    { id: 'severity', title: t('events.severity'), value: (row) => row.severity, cell: (row) => <SeverityBadge severity={row.severity} />, width: '112px' },
-    { id: 'kind', title: t('events.kind'), value: (row) => row.kind, cell: (row) => <span className="mono">{row.kind}</span>, width: '180px' },
-    { id: 'subject', title: t('events.subject'), value: (row) => row.subject, cell: (row) => <span className="mono">{row.subject}</span>, width: '180px' },
-    { id: 'message', title: t('common.what'), value: (row) => row.message, cell: (row) => <span title={row.message}>{row.message}</span> },
+    {
+      id: 'id',
+      title: t('events.id'),
+      value: (row) => row.id,
+      cell: (row) => <span className="mono">{row.id}</span>,
+      align: 'right',
+      width: '76px',
+    },
+    {
+      id: 'at',
+      title: t('common.time'),
+      value: (row) => row.at,
+      cell: (row) => <Time at={row.at} full />,
+      width: '164px',
+    },
+    {
+      id: 'severity',
+      title: t('events.severity'),
+      value: (row) => row.severity,
+      cell: (row) => <SeverityBadge severity={row.severity} />,
+      width: '112px',
+    },
+    {
+      id: 'kind',
+      title: t('events.kind'),
+      value: (row) => row.kind,
+      cell: (row) => <span className="mono">{row.kind}</span>,
+      width: '180px',
+    },
+    {
+      id: 'subject',
+      title: t('events.subject'),
+      value: (row) => row.subject,
+      cell: (row) => <span className="mono">{row.subject}</span>,
+      width: '180px',
+    },
+    {
+      id: 'message',
+      title: t('common.what'),
+      value: (row) => row.message,
+      cell: (row) => <span title={row.message}>{row.message}</span>,
+    },
   ];
   return (
     <Page title={t('events.title')} lead={t('events.lead')}>
@@ -30,7 +77,12 @@ export function EventsPage(): ReactElement {
         flush
         actions={
           <>
-            <Switch size="xs" label={t('events.follow')} checked={following} onChange={(event) => setFollowing(event.currentTarget.checked)} />
+            <Switch
+              size="xs"
+              label={t('events.follow')}
+              checked={following}
+              onChange={(event) => setFollowing(event.currentTarget.checked)}
+            />
             <Select
               aria-label={t('events.minSeverity')}
               placeholder={t('events.minSeverity')}
@@ -40,8 +92,23 @@ export function EventsPage(): ReactElement {
               value={filter.severity}
               onChange={(value) => setFilter({ ...filter, severity: severities.find((one) => one === value) ?? null })}
             />
-            <Select aria-label={t('events.area')} placeholder={t('events.area')} clearable w={130} data={[...areas]} value={filter.kind} onChange={(kind) => setFilter({ ...filter, kind })} />
-            <TextInput aria-label={t('common.filter')} placeholder={t('common.filter')} leftSection={<Icon name="search" size={14} />} value={text} onChange={(event) => setText(event.currentTarget.value)} w={190} />
+            <Select
+              aria-label={t('events.area')}
+              placeholder={t('events.area')}
+              clearable
+              w={130}
+              data={[...areas]}
+              value={filter.kind}
+              onChange={(kind) => setFilter({ ...filter, kind })}
+            />
+            <TextInput
+              aria-label={t('common.filter')}
+              placeholder={t('common.filter')}
+              leftSection={<Icon name="search" size={14} />}
+              value={text}
+              onChange={(event) => setText(event.currentTarget.value)}
+              w={190}
+            />
           </>
         }
       >

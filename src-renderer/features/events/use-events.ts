@@ -33,14 +33,23 @@ export function useEvents(filter: Filter, following: boolean): EventList {
 
   const ask = useCallback(
     async (where: { after?: number; before?: number }): Promise<readonly LabEvent[]> => {
-      const page = await rpc().event.list({ limit: PAGE, ...where, ...(severity === null ? {} : { severity }), ...(kind === null ? {} : { kind }) });
+      const page = await rpc().event.list({
+        limit: PAGE,
+        ...where,
+        ...(severity === null ? {} : { severity }),
+        ...(kind === null ? {} : { kind }),
+      });
       return page.events;
     },
     [severity, kind],
   );
 
   const load = useCallback(
-    async (where: { after?: number; before?: number }, merge: (old: readonly LabEvent[], page: readonly LabEvent[]) => readonly LabEvent[], pages: boolean): Promise<void> => {
+    async (
+      where: { after?: number; before?: number },
+      merge: (old: readonly LabEvent[], page: readonly LabEvent[]) => readonly LabEvent[],
+      pages: boolean,
+    ): Promise<void> => {
       if (busy.current) return;
       busy.current = true;
       const mine = round.current;

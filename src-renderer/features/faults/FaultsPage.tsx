@@ -3,7 +3,18 @@ import { useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Fault, FaultKind } from '../../../src-engine/contract/index.ts';
 import { explain, requestId, rpc, useAction, useLabInfo, useLive } from '../../client/index.ts';
-import { Badge, Callout, DenseTable, EmptyState, Icon, Page, Panel, PreviewSheet, Time, type Column } from '../../shared/index.ts';
+import {
+  Badge,
+  Callout,
+  DenseTable,
+  EmptyState,
+  Icon,
+  Page,
+  Panel,
+  PreviewSheet,
+  Time,
+  type Column,
+} from '../../shared/index.ts';
 import { commandOf, kindNames, kinds, specOf, touched, useTargets } from './fault-form.ts';
 import classes from './faults.module.css';
 
@@ -27,10 +38,23 @@ function Injector({ kind, onAsk }: { kind: FaultKind; onAsk(asked: Asked): void 
       <p>{t(`fault.${kind}.text`)}</p>
       <div className={classes['kindForm']}>
         {noun === 'lab' ? null : (
-          <Select aria-label={t(`fault.target.${noun}`)} data={[...targets]} value={target} onChange={setPicked} allowDeselect={false} placeholder={t(`fault.target.${noun}`)} />
+          <Select
+            aria-label={t(`fault.target.${noun}`)}
+            data={[...targets]}
+            value={target}
+            onChange={setPicked}
+            allowDeselect={false}
+            placeholder={t(`fault.target.${noun}`)}
+          />
         )}
         {parameter === null ? null : (
-          <NumberInput aria-label={t(`fault.parameter.${parameter}`)} value={value} onChange={setValue} suffix={` ${t(`fault.unit.${parameter}`)}`} thousandSeparator=" " />
+          <NumberInput
+            aria-label={t(`fault.parameter.${parameter}`)}
+            value={value}
+            onChange={setValue}
+            suffix={` ${t(`fault.unit.${parameter}`)}`}
+            thousandSeparator=" "
+          />
         )}
         <Button
           variant="default"
@@ -49,7 +73,11 @@ function InjectSheet({ asked, onClose }: { asked: Asked; onClose(): void }): Rea
   const { t } = useTranslation();
   const { kind, target, parameter } = asked;
   const inject = useAction((confirm: string | undefined) =>
-    rpc().fault.inject({ fault: specOf(kind, target, parameter), requestId: requestId(), ...(confirm === undefined ? {} : { confirm }) }),
+    rpc().fault.inject({
+      fault: specOf(kind, target, parameter),
+      requestId: requestId(),
+      ...(confirm === undefined ? {} : { confirm }),
+    }),
   );
   const lists = useLive();
   const hit = touched(lists, kind, target);
@@ -80,7 +108,9 @@ function InjectSheet({ asked, onClose }: { asked: Asked; onClose(): void }): Rea
 function Broken(): ReactElement {
   const { t } = useTranslation();
   const faults = useLive((state) => state.faults);
-  const clear = useAction((fault: string | undefined) => rpc().fault.clear({ requestId: requestId(), ...(fault === undefined ? {} : { fault }) }));
+  const clear = useAction((fault: string | undefined) =>
+    rpc().fault.clear({ requestId: requestId(), ...(fault === undefined ? {} : { fault }) }),
+  );
   const columns: Column<Fault>[] = [
     {
       id: 'kind',
@@ -93,9 +123,21 @@ function Broken(): ReactElement {
       ),
       width: '190px',
     },
-    { id: 'subject', title: t('fault.subject'), value: (row) => row.subject, cell: (row) => <span className="mono">{row.subject}</span>, width: '190px' },
+    {
+      id: 'subject',
+      title: t('fault.subject'),
+      value: (row) => row.subject,
+      cell: (row) => <span className="mono">{row.subject}</span>,
+      width: '190px',
+    },
     { id: 'message', title: t('common.what'), value: (row) => row.message },
-    { id: 'at', title: t('fault.since'), value: (row) => row.injectedAt, cell: (row) => <Time at={row.injectedAt} />, width: '100px' },
+    {
+      id: 'at',
+      title: t('fault.since'),
+      value: (row) => row.injectedAt,
+      cell: (row) => <Time at={row.injectedAt} />,
+      width: '100px',
+    },
     {
       id: 'clear',
       title: t('common.actions'),
@@ -104,7 +146,13 @@ function Broken(): ReactElement {
       align: 'right',
       width: '90px',
       cell: (row) => (
-        <Button size="compact-xs" variant="default" aria-label={t('fault.clearOne', { subject: row.subject })} loading={clear.isPending && clear.variables === row.id} onClick={() => clear.mutate(row.id)}>
+        <Button
+          size="compact-xs"
+          variant="default"
+          aria-label={t('fault.clearOne', { subject: row.subject })}
+          loading={clear.isPending && clear.variables === row.id}
+          onClick={() => clear.mutate(row.id)}
+        >
           {t('fault.clear')}
         </Button>
       ),
@@ -116,7 +164,11 @@ function Broken(): ReactElement {
       hint={faults.length === 0 ? undefined : t('fault.count', { count: faults.length })}
       flush
       actions={
-        <Button disabled={faults.length === 0} loading={clear.isPending && clear.variables === undefined} onClick={() => clear.mutate(undefined)}>
+        <Button
+          disabled={faults.length === 0}
+          loading={clear.isPending && clear.variables === undefined}
+          onClick={() => clear.mutate(undefined)}
+        >
           {t('fault.healAll')}
         </Button>
       }

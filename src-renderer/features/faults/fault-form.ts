@@ -4,7 +4,10 @@ import { useLive, type Lists } from '../../client/index.ts';
 export type TargetNoun = 'server' | 'site' | 'link' | 'lab';
 
 /** What each kind breaks and which figure it takes. */
-export const kinds: Record<FaultKind, { target: TargetNoun; parameter: 'ms' | 'bytesPerSecond' | 'seconds' | null; initial: number; typed: boolean }> = {
+export const kinds: Record<
+  FaultKind,
+  { target: TargetNoun; parameter: 'ms' | 'bytesPerSecond' | 'seconds' | null; initial: number; typed: boolean }
+> = {
   'server-crash': { target: 'server', parameter: null, initial: 0, typed: false },
   'site-loss': { target: 'site', parameter: null, initial: 0, typed: true },
   'link-cut': { target: 'link', parameter: null, initial: 0, typed: false },
@@ -68,14 +71,24 @@ export function useTargets(noun: TargetNoun, info: LabInfo | undefined): readonl
 }
 
 /** Names of servers, volumes and relationships that the fault touches, as the lab is wired now. */
-export function touched(lists: Lists, kind: FaultKind, target: string): { servers: string[]; volumes: string[]; mirrors: string[] } {
-  const sitesHit = kind === 'site-loss' ? [target] : kind === 'lab-power-loss' ? lists.sites.map((site) => site.name) : [];
-  const serversHit = lists.servers.filter((server) => sitesHit.includes(server.site) || (kind === 'server-crash' && server.name === target)).map((server) => server.name);
-  const volumesHit = lists.volumes.filter((volume) => volume.owner !== null && serversHit.includes(volume.owner)).map((volume) => volume.name);
+export function touched(
+  lists: Lists,
+  kind: FaultKind,
+  target: string,
+): { servers: string[]; volumes: string[]; mirrors: string[] } {
+  const sitesHit =
+    kind === 'site-loss' ? [target] : kind === 'lab-power-loss' ? lists.sites.map((site) => site.name) : [];
+  const serversHit = lists.servers
+    .filter((server) => sitesHit.includes(server.site) || (kind === 'server-crash' && server.name === target))
+    .map((server) => server.name);
+  const volumesHit = lists.volumes
+    .filter((volume) => volume.owner !== null && serversHit.includes(volume.owner))
+    .map((volume) => volume.name);
   const link = lists.links.find((one) => one.name === target);
   const mirrorsHit = lists.mirrors.filter((mirror) => {
     const onVolume = volumesHit.includes(mirror.source.volume) || volumesHit.includes(mirror.destination.volume);
-    const overLink = link !== undefined && link.sites.includes(mirror.source.site) && link.sites.includes(mirror.destination.site);
+    const overLink =
+      link !== undefined && link.sites.includes(mirror.source.site) && link.sites.includes(mirror.destination.site);
     return onVolume || overLink;
   });
   return { servers: serversHit, volumes: volumesHit, mirrors: mirrorsHit.map((mirror) => mirror.name) };

@@ -15,7 +15,10 @@ function NewLab({ disabled }: { disabled: boolean }): ReactElement {
   const form = useForm({ defaultValues: { name: '' } });
   const create = useAction((name: string) => rpc().host.create({ name }));
   return (
-    <form className={classes['card']} onSubmit={(event) => void form.handleSubmit(({ name }) => create.mutate(name))(event)}>
+    <form
+      className={classes['card']}
+      onSubmit={(event) => void form.handleSubmit(({ name }) => create.mutate(name))(event)}
+    >
       <h2>{t('firstRun.new.title')}</h2>
       <p>{t('firstRun.new.text')}</p>
       <TextInput
@@ -24,10 +27,19 @@ function NewLab({ disabled }: { disabled: boolean }): ReactElement {
         autoComplete="off"
         spellCheck={false}
         error={form.formState.errors.name?.message ?? (create.error === null ? undefined : explain(create.error))}
-        {...form.register('name', { required: t('firstRun.new.nameNeeded'), pattern: { value: NAME, message: t('firstRun.new.nameRule') } })}
+        {...form.register('name', {
+          required: t('firstRun.new.nameNeeded'),
+          pattern: { value: NAME, message: t('firstRun.new.nameRule') },
+        })}
       />
       <div className={classes['cardFoot']}>
-        <Button type="submit" variant="default" leftSection={<Icon name="plus" size={14} />} loading={create.isPending} disabled={disabled}>
+        <Button
+          type="submit"
+          variant="default"
+          leftSection={<Icon name="plus" size={14} />}
+          loading={create.isPending}
+          disabled={disabled}
+        >
           {t('firstRun.new.button')}
         </Button>
       </div>
@@ -40,7 +52,10 @@ function OpenLab({ disabled }: { disabled: boolean }): ReactElement {
   const form = useForm({ defaultValues: { directory: '' } });
   const open = useAction((directory: string) => rpc().host.open({ directory }));
   return (
-    <form className={classes['card']} onSubmit={(event) => void form.handleSubmit(({ directory }) => open.mutate(directory))(event)}>
+    <form
+      className={classes['card']}
+      onSubmit={(event) => void form.handleSubmit(({ directory }) => open.mutate(directory))(event)}
+    >
       <h2>{t('firstRun.open.title')}</h2>
       <p>{t('firstRun.open.text')}</p>
       <TextInput
@@ -52,7 +67,13 @@ function OpenLab({ disabled }: { disabled: boolean }): ReactElement {
         {...form.register('directory', { required: t('firstRun.open.directoryNeeded') })}
       />
       <div className={classes['cardFoot']}>
-        <Button type="submit" variant="default" leftSection={<Icon name="folder" size={14} />} loading={open.isPending} disabled={disabled}>
+        <Button
+          type="submit"
+          variant="default"
+          leftSection={<Icon name="folder" size={14} />}
+          loading={open.isPending}
+          disabled={disabled}
+        >
           {t('firstRun.open.button')}
         </Button>
       </div>
@@ -76,7 +97,15 @@ function DemoPicture(): ReactElement {
             {side === 0 ? 'north-1' : 'south-1'}
           </text>
           {Array.from({ length: side === 0 ? 6 : 4 }, (_, disk) => (
-            <rect key={disk} x={14 + disk * 19} y="70" width="15" height="30" rx="3" className={classes['pictureDisk']} />
+            <rect
+              key={disk}
+              x={14 + disk * 19}
+              y="70"
+              width="15"
+              height="30"
+              rx="3"
+              className={classes['pictureDisk']}
+            />
           ))}
           <text x="14" y="118" className={classes['pictureText']}>
             {side === 0 ? 'RAID-6 · 6 disks' : 'RAID-5 · 4 disks'}
@@ -100,7 +129,8 @@ export function FirstRunPage(): ReactElement {
   const startDemo = (): void => {
     demo.mutate(undefined, {
       // By then the page has usually given way to the lab, so the answer is said in a notice.
-      onError: (error) => notifications.show({ title: t('firstRun.demo.failed'), message: explain(error), color: 'brick' }),
+      onError: (error) =>
+        notifications.show({ title: t('firstRun.demo.failed'), message: explain(error), color: 'brick' }),
     });
   };
   return (
@@ -112,7 +142,8 @@ export function FirstRunPage(): ReactElement {
       {host?.lab === 'failed' ? (
         <div className={classes['failed']}>
           <Callout tone="bad" alert>
-            {t('firstRun.failed', { directory: host.directory })} {host.error === null ? host.lastCrash : `${host.error.message} ${host.error.hint}`}
+            {t('firstRun.failed', { directory: host.directory })}{' '}
+            {host.error === null ? host.lastCrash : `${host.error.message} ${host.error.hint}`}
           </Callout>
           <Button variant="default" loading={retry.isPending} onClick={() => retry.mutate(undefined)}>
             {t('firstRun.retry')}

@@ -5,10 +5,14 @@ const DEMO_VOLUME = 'orders';
 
 /** Resolves when the demo's volume admits hosts; rejects when it takes longer than anybody would wait. */
 function served(volumeName: string): Promise<void> {
-  const isServed = (): boolean => useLive.getState().volumes.some((volume) => volume.name === volumeName && volume.state === 'serving');
+  const isServed = (): boolean =>
+    useLive.getState().volumes.some((volume) => volume.name === volumeName && volume.state === 'serving');
   if (isServed()) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => finish(() => reject(new Error(`${volumeName} does not serve yet`))), SERVING_WITHIN_MS);
+    const timer = setTimeout(
+      () => finish(() => reject(new Error(`${volumeName} does not serve yet`))),
+      SERVING_WITHIN_MS,
+    );
     const unsubscribe = useLive.subscribe(() => {
       if (isServed()) finish(resolve);
     });

@@ -3,7 +3,19 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useLive, useSeries } from '../../client/index.ts';
 import { useAlerts } from '../alerts/index.ts';
-import { Badge, EmptyState, Icon, Page, Panel, TimeSeries, protectionLook, units, type Mark, type Protection, type Tone } from '../../shared/index.ts';
+import {
+  Badge,
+  EmptyState,
+  Icon,
+  Page,
+  Panel,
+  TimeSeries,
+  protectionLook,
+  units,
+  type Mark,
+  type Protection,
+  type Tone,
+} from '../../shared/index.ts';
 import { MirrorTable } from '../replication/index.ts';
 import { LastDrill } from '../recovery/index.ts';
 import { answer } from './answers.ts';
@@ -13,8 +25,27 @@ import classes from './overview.module.css';
 
 const WINDOW_SECONDS = 120;
 
-function Verdict({ tone, question, value, detail }: { tone: Tone; question: string; value: string; detail: string }): ReactElement {
-  const icon = tone === 'ok' ? 'check-circle' : tone === 'bad' ? 'cross-circle' : tone === 'warn' ? 'warning' : tone === 'busy' ? 'sync' : 'dash';
+function Verdict({
+  tone,
+  question,
+  value,
+  detail,
+}: {
+  tone: Tone;
+  question: string;
+  value: string;
+  detail: string;
+}): ReactElement {
+  const icon =
+    tone === 'ok'
+      ? 'check-circle'
+      : tone === 'bad'
+        ? 'cross-circle'
+        : tone === 'warn'
+          ? 'warning'
+          : tone === 'busy'
+            ? 'sync'
+            : 'dash';
   return (
     <div className={classes['verdict']} data-tone={tone}>
       <h2>{question}</h2>
@@ -32,7 +63,8 @@ function Verdicts(): ReactElement {
   const mirrors = useLive((state) => state.mirrors);
   const { safe, failover, loss } = answer(mirrors);
   const safeKey = safe.total === 0 ? 'none' : safe.tone === 'ok' ? 'yes' : safe.tone === 'bad' ? 'no' : 'partly';
-  const overKey = failover.total === 0 ? 'none' : failover.able === failover.total ? 'yes' : failover.able === 0 ? 'no' : 'partly';
+  const overKey =
+    failover.total === 0 ? 'none' : failover.able === failover.total ? 'yes' : failover.able === 0 ? 'no' : 'partly';
   return (
     <div className={classes['verdicts']}>
       <Verdict
@@ -50,11 +82,19 @@ function Verdicts(): ReactElement {
       <Verdict
         tone={loss.tone}
         question={t('overview.loss.question')}
-        value={loss.writes === 0 ? t('overview.loss.nothing') : t('overview.loss.writes', { count: loss.writes, text: units.count(loss.writes) })}
+        value={
+          loss.writes === 0
+            ? t('overview.loss.nothing')
+            : t('overview.loss.writes', { count: loss.writes, text: units.count(loss.writes) })
+        }
         detail={
           loss.writes === 0
             ? t('overview.loss.rpo')
-            : t('overview.loss.detail', { bytes: units.bytes(loss.bytes), time: units.durationSeconds(loss.seconds), mirror: loss.mirror })
+            : t('overview.loss.detail', {
+                bytes: units.bytes(loss.bytes),
+                time: units.durationSeconds(loss.seconds),
+                mirror: loss.mirror,
+              })
         }
       />
     </div>
@@ -65,7 +105,11 @@ function Charts(): ReactElement {
   const { t } = useTranslation();
   const series = useSeries(WINDOW_SECONDS).data;
   if (series === undefined) return <p className="dim">{t('common.loading')}</p>;
-  const marks: Mark[] = series.marks.map((mark) => ({ at: mark.at, label: mark.message, tone: mark.kind.startsWith('fault') ? 'bad' : 'busy' }));
+  const marks: Mark[] = series.marks.map((mark) => ({
+    at: mark.at,
+    label: mark.message,
+    tone: mark.kind.startsWith('fault') ? 'bad' : 'busy',
+  }));
   const shared = { times: series.at, marks, windowMs: WINDOW_SECONDS * 1000 };
   return (
     <div className={classes['charts']}>

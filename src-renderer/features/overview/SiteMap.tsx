@@ -43,15 +43,31 @@ function ServerRow({ server }: { server: Server }): ReactElement {
   );
 }
 
-function SiteCard({ site, servers, pools }: { site: Site; servers: readonly Server[]; pools: readonly Pool[] }): ReactElement {
+function SiteCard({
+  site,
+  servers,
+  pools,
+}: {
+  site: Site;
+  servers: readonly Server[];
+  pools: readonly Pool[];
+}): ReactElement {
   const { t } = useTranslation();
   const share = site.sizeBytes === 0 ? null : site.usedBytes / site.sizeBytes;
   return (
-    <section className={classes['site']} data-tone={siteTone[site.state]} aria-label={t('site.label', { site: site.name })}>
+    <section
+      className={classes['site']}
+      data-tone={siteTone[site.state]}
+      aria-label={t('site.label', { site: site.name })}
+    >
       <header>
         <Icon name="site" />
         <h2>{site.name}</h2>
-        <Badge tone={siteTone[site.state]} icon={site.state === 'up' ? 'check-circle' : site.state === 'lost' ? 'cross-circle' : 'warning'} quiet>
+        <Badge
+          tone={siteTone[site.state]}
+          icon={site.state === 'up' ? 'check-circle' : site.state === 'lost' ? 'cross-circle' : 'warning'}
+          quiet
+        >
           {t(`site.state.${site.state}`)}
         </Badge>
         <span className={classes['pools']}>
@@ -115,7 +131,10 @@ export function SiteMap(): ReactElement {
     <div className={classes['map']} data-pair={sites.length === 2 || undefined}>
       {sites.map((site, index) => {
         const next = sites[index + 1];
-        const between = next === undefined ? [] : links.filter((link) => link.sites.includes(site.name) && link.sites.includes(next.name));
+        const between =
+          next === undefined
+            ? []
+            : links.filter((link) => link.sites.includes(site.name) && link.sites.includes(next.name));
         return (
           <Fragment key={site.id}>
             <SiteCard

@@ -25,7 +25,9 @@ export function Workloads(): ReactElement {
   const [volume, setVolume] = useState<string | null>(null);
   const [profile, setProfile] = useState<Profile>('mixed');
   const chosen = volume !== null && usable.includes(volume) ? volume : (usable[0] ?? null);
-  const start = useAction((name: string) => rpc().workload.start({ volume: name, profile, queueDepth: 4, ratePerSecond: 200, requestId: requestId() }));
+  const start = useAction((name: string) =>
+    rpc().workload.start({ volume: name, profile, queueDepth: 4, ratePerSecond: 200, requestId: requestId() }),
+  );
   const stop = useAction((id: string) => rpc().workload.stop({ workload: id, requestId: requestId() }));
   const audit = useAction(() => rpc().workload.audit({}));
   const columns: Column<Workload>[] = [
@@ -42,8 +44,22 @@ export function Workloads(): ReactElement {
       width: '130px',
     },
     { id: 'profile', title: t('workload.profile'), value: (row) => row.profile, width: '110px' },
-    { id: 'rate', title: t('workload.rate'), value: (row) => row.operationsPerSecond, cell: (row) => `${units.si(row.operationsPerSecond)}/s`, align: 'right', width: '90px' },
-    { id: 'acknowledged', title: t('workload.acknowledged'), value: (row) => row.acknowledgedWrites, cell: (row) => units.count(row.acknowledgedWrites), align: 'right', width: '150px' },
+    {
+      id: 'rate',
+      title: t('workload.rate'),
+      value: (row) => row.operationsPerSecond,
+      cell: (row) => `${units.si(row.operationsPerSecond)}/s`,
+      align: 'right',
+      width: '90px',
+    },
+    {
+      id: 'acknowledged',
+      title: t('workload.acknowledged'),
+      value: (row) => row.acknowledgedWrites,
+      cell: (row) => units.count(row.acknowledgedWrites),
+      align: 'right',
+      width: '150px',
+    },
     {
       id: 'act',
       title: t('common.actions'),
@@ -53,7 +69,12 @@ export function Workloads(): ReactElement {
       width: '90px',
       cell: (row) =>
         row.state === 'running' || row.state === 'paused' || row.state === 'stalled' ? (
-          <Button size="compact-xs" variant="default" aria-label={t('workload.stopOn', { volume: row.volume })} onClick={() => stop.mutate(row.id)}>
+          <Button
+            size="compact-xs"
+            variant="default"
+            aria-label={t('workload.stopOn', { volume: row.volume })}
+            onClick={() => stop.mutate(row.id)}
+          >
             {t('workload.stop')}
           </Button>
         ) : null,
@@ -72,7 +93,14 @@ export function Workloads(): ReactElement {
         empty={<p className={classes['pad']}>{t('workload.none')}</p>}
       />
       <div className={classes['workloadBar']}>
-        <Select aria-label={t('common.volume')} data={usable} value={chosen} onChange={setVolume} w={150} allowDeselect={false} />
+        <Select
+          aria-label={t('common.volume')}
+          data={usable}
+          value={chosen}
+          onChange={setVolume}
+          w={150}
+          allowDeselect={false}
+        />
         <Select
           aria-label={t('workload.profile')}
           data={profiles.map((value) => ({ value, label: value }))}
@@ -81,10 +109,20 @@ export function Workloads(): ReactElement {
           w={120}
           allowDeselect={false}
         />
-        <Button variant="default" disabled={chosen === null} loading={start.isPending} onClick={() => chosen !== null && start.mutate(chosen)}>
+        <Button
+          variant="default"
+          disabled={chosen === null}
+          loading={start.isPending}
+          onClick={() => chosen !== null && start.mutate(chosen)}
+        >
           {t('workload.start')}
         </Button>
-        <Button variant="default" loading={audit.isPending} disabled={workloads.length === 0} onClick={() => audit.mutate(undefined)}>
+        <Button
+          variant="default"
+          loading={audit.isPending}
+          disabled={workloads.length === 0}
+          onClick={() => audit.mutate(undefined)}
+        >
           {t('workload.audit')}
         </Button>
       </div>

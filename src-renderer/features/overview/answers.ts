@@ -11,7 +11,8 @@ export interface Answers {
 /** Ways in which the other side could take over now, planned or forced. */
 const WAYS: readonly MirrorAction[] = ['switchover', 'failover', 'failback'];
 
-const allowed = (mirror: Mirror): boolean => mirror.actions.some((one) => WAYS.includes(one.action) && (one.allowed || one.refusal?.overridable === true));
+const allowed = (mirror: Mirror): boolean =>
+  mirror.actions.some((one) => WAYS.includes(one.action) && (one.allowed || one.refusal?.overridable === true));
 
 /** The three questions, answered from what the engine says of each relationship. Pure. */
 export function answer(mirrors: readonly Mirror[]): Answers {
@@ -20,9 +21,21 @@ export function answer(mirrors: readonly Mirror[]): Answers {
   const total = mirrors.length;
   const able = mirrors.filter(allowed).length;
   const blockedOne = mirrors.find((mirror) => !allowed(mirror));
-  const worst = mirrors.reduce<Mirror | null>((found, mirror) => (found === null || mirror.lag.writes > found.lag.writes ? mirror : found), null);
+  const worst = mirrors.reduce<Mirror | null>(
+    (found, mirror) => (found === null || mirror.lag.writes > found.lag.writes ? mirror : found),
+    null,
+  );
   const protectedCount = counts.synchronized;
-  const safeTone = total === 0 ? 'idle' : counts.unprotected > 0 ? 'bad' : counts.fractured > 0 ? 'warn' : counts['catching-up'] > 0 ? 'busy' : 'ok';
+  const safeTone =
+    total === 0
+      ? 'idle'
+      : counts.unprotected > 0
+        ? 'bad'
+        : counts.fractured > 0
+          ? 'warn'
+          : counts['catching-up'] > 0
+            ? 'busy'
+            : 'ok';
   const writes = worst?.lag.writes ?? 0;
   return {
     safe: { tone: safeTone, protectedCount, total },

@@ -25,15 +25,25 @@ function StepRow({ step, index, current }: { step: Step; index: number; current:
   }, [current]);
   const look = stepLook[step.state];
   return (
-    <li ref={row} className={classes['step']} data-tone={look.tone} data-state={step.state} {...(current ? { 'aria-current': 'step' as const } : {})}>
-      <span className={classes['stepMark']}>{step.state === 'pending' ? index + 1 : <Icon name={look.icon} size={15} />}</span>
+    <li
+      ref={row}
+      className={classes['step']}
+      data-tone={look.tone}
+      data-state={step.state}
+      {...(current ? { 'aria-current': 'step' as const } : {})}
+    >
+      <span className={classes['stepMark']}>
+        {step.state === 'pending' ? index + 1 : <Icon name={look.icon} size={15} />}
+      </span>
       <div className={classes['stepBody']}>
         <p className={classes['stepTitle']}>
           {step.title} <span className="sr-only">{t(`drill.step.${step.state}`)}</span>
           <span className="dim">{duration(step)}</span>
         </p>
         {step.state === 'pending' ? null : <p className="dim">{step.description}</p>}
-        {step.state === 'running' && step.progress !== null ? <Meter label={step.title} hideLabel share={step.progress} role="progressbar" tone="busy" /> : null}
+        {step.state === 'running' && step.progress !== null ? (
+          <Meter label={step.title} hideLabel share={step.progress} role="progressbar" tone="busy" />
+        ) : null}
         {step.facts.length === 0 ? null : (
           <dl className={classes['stepFacts']}>
             {step.facts.map((fact) => (
@@ -62,8 +72,21 @@ function StartDrill(): ReactElement {
     <div className={classes['start']}>
       <p>{t('drill.text')}</p>
       <div className={classes['row']}>
-        <Select label={t('mirror.name')} data={mirrors.map((one) => one.name)} value={mirror.name} onChange={setChosen} allowDeselect={false} w={200} />
-        <Checkbox label={t('drill.guided')} checked={guided} onChange={(event) => setGuided(event.currentTarget.checked)} size="xs" mt={22} />
+        <Select
+          label={t('mirror.name')}
+          data={mirrors.map((one) => one.name)}
+          value={mirror.name}
+          onChange={setChosen}
+          allowDeselect={false}
+          w={200}
+        />
+        <Checkbox
+          label={t('drill.guided')}
+          checked={guided}
+          onChange={(event) => setGuided(event.currentTarget.checked)}
+          size="xs"
+          mt={22}
+        />
       </div>
       <Button onClick={() => setAsking(true)} leftSection={<Icon name="play" size={14} />}>
         {t('drill.start')}
@@ -76,7 +99,13 @@ function StartDrill(): ReactElement {
           busy={start.isPending}
           error={start.error === null ? null : explain(start.error)}
           content={{
-            steps: [t('drill.will.workload'), t('drill.will.crash', { site: mirror.source.site }), t('drill.will.failover', { site: mirror.destination.site }), t('drill.will.resync'), t('drill.will.failback', { site: mirror.source.site })],
+            steps: [
+              t('drill.will.workload'),
+              t('drill.will.crash', { site: mirror.source.site }),
+              t('drill.will.failover', { site: mirror.destination.site }),
+              t('drill.will.resync'),
+              t('drill.will.failback', { site: mirror.source.site }),
+            ],
             facts: [],
             warning: t('drill.warning', { volume: mirror.source.volume }),
             command: `lockstep drill --lab ${t('drill.labPlaceholder')}`,
@@ -100,7 +129,9 @@ function RunningDrill({ drill }: { drill: Drill }): ReactElement {
     return next;
   });
   const cancel = useAction(() => rpc().drill.cancel({ drill: drill.id, requestId: requestId() }));
-  const current = drill.steps.findIndex((step) => step.state === 'waiting' || step.state === 'running' || step.state === 'failed');
+  const current = drill.steps.findIndex(
+    (step) => step.state === 'waiting' || step.state === 'running' || step.state === 'failed',
+  );
   const step = drill.steps[current];
   const error = advance.error ?? cancel.error;
   return (
@@ -123,7 +154,12 @@ function RunningDrill({ drill }: { drill: Drill }): ReactElement {
             </Button>
           ) : null}
           {drill.guided && isOpen(drill) && drill.state !== 'cleanup-incomplete' ? (
-            <Button disabled={drill.state !== 'waiting'} loading={advance.isPending || drill.state === 'running'} onClick={() => advance.mutate(undefined)} rightSection={<Icon name="arrow" size={14} />}>
+            <Button
+              disabled={drill.state !== 'waiting'}
+              loading={advance.isPending || drill.state === 'running'}
+              onClick={() => advance.mutate(undefined)}
+              rightSection={<Icon name="arrow" size={14} />}
+            >
               {t('drill.next')}
             </Button>
           ) : null}

@@ -15,7 +15,11 @@ export function LastDrill(): ReactElement {
   return (
     <div className={classes['stack']}>
       <div className={classes['row']}>
-        {report === null ? <Badge {...drillLook[drill.state]}>{t(`drill.state.${drill.state}`)}</Badge> : <VerdictBadge verdict={report.verdict} />}
+        {report === null ? (
+          <Badge {...drillLook[drill.state]}>{t(`drill.state.${drill.state}`)}</Badge>
+        ) : (
+          <VerdictBadge verdict={report.verdict} />
+        )}
         <span className="dim">
           {drill.mirror} · <Time at={drill.endedAt ?? drill.startedAt} full />
         </span>
@@ -24,7 +28,10 @@ export function LastDrill(): ReactElement {
         <Facts
           facts={[
             { label: t('report.lost'), value: units.count(report.lostWrites) },
-            { label: t('report.rpo'), value: t('report.writes', { count: report.rpoWrites, text: units.count(report.rpoWrites) }) },
+            {
+              label: t('report.rpo'),
+              value: t('report.writes', { count: report.rpoWrites, text: units.count(report.rpoWrites) }),
+            },
             { label: t('report.rto'), value: units.durationMs(report.rtoMs) },
           ]}
         />

@@ -3,7 +3,18 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Drill, Mirror, MirrorAction } from '../../../src-engine/contract/index.ts';
 import { useLive } from '../../client/index.ts';
-import { Badge, DenseTable, EmptyState, ImageStateBadge, Page, Panel, RefusedAction, Time, units, type Column } from '../../shared/index.ts';
+import {
+  Badge,
+  DenseTable,
+  EmptyState,
+  ImageStateBadge,
+  Page,
+  Panel,
+  RefusedAction,
+  Time,
+  units,
+  type Column,
+} from '../../shared/index.ts';
 import { ActionSheet, refusalFor } from '../replication/index.ts';
 import { drillLook, isOpen } from './drill-look.ts';
 import { DrillPanel } from './DrillPanel.tsx';
@@ -13,14 +24,22 @@ import classes from './recovery.module.css';
 /** The way out and back again, in its order. */
 const ladder: readonly MirrorAction[] = ['switchover', 'failover', 'reverse-resync', 'failback'];
 
-function Ladder({ mirror, onAct }: { mirror: Mirror; onAct(mirror: Mirror, action: MirrorAction): void }): ReactElement {
+function Ladder({
+  mirror,
+  onAct,
+}: {
+  mirror: Mirror;
+  onAct(mirror: Mirror, action: MirrorAction): void;
+}): ReactElement {
   const { t } = useTranslation();
   return (
     <section className={classes['ladder']} aria-label={t('recovery.of', { mirror: mirror.name })}>
       <header>
         <Link to={`/replication/${encodeURIComponent(mirror.name)}`}>{mirror.name}</Link>
         <ImageStateBadge state={mirror.imageState} />
-        <span className="dim">{mirror.acting === null ? t('recovery.noActing') : t('recovery.acting', { site: mirror.acting })}</span>
+        <span className="dim">
+          {mirror.acting === null ? t('recovery.noActing') : t('recovery.acting', { site: mirror.acting })}
+        </span>
       </header>
       {ladder.map((action) => (
         <RefusedAction
@@ -41,19 +60,58 @@ function PastDrills(): ReactElement {
   const all = useLive((state) => state.drills);
   const drills = all.filter((one) => !isOpen(one));
   const columns: Column<Drill>[] = [
-    { id: 'at', title: t('drill.started'), value: (row) => row.startedAt, cell: (row) => <Time at={row.startedAt} full />, width: '170px' },
+    {
+      id: 'at',
+      title: t('drill.started'),
+      value: (row) => row.startedAt,
+      cell: (row) => <Time at={row.startedAt} full />,
+      width: '170px',
+    },
     { id: 'mirror', title: t('mirror.name'), value: (row) => row.mirror },
     {
       id: 'verdict',
       title: t('drill.verdict'),
       value: (row) => row.report?.verdict ?? row.state,
-      cell: (row) => (row.report === null ? <Badge {...drillLook[row.state]}>{t(`drill.state.${row.state}`)}</Badge> : <VerdictBadge verdict={row.report.verdict} />),
+      cell: (row) =>
+        row.report === null ? (
+          <Badge {...drillLook[row.state]}>{t(`drill.state.${row.state}`)}</Badge>
+        ) : (
+          <VerdictBadge verdict={row.report.verdict} />
+        ),
       width: '150px',
     },
-    { id: 'acknowledged', title: t('report.acknowledged'), value: (row) => row.report?.acknowledgedWrites ?? -1, cell: (row) => units.count(row.report?.acknowledgedWrites), align: 'right', width: '170px' },
-    { id: 'lost', title: t('report.lost'), value: (row) => row.report?.lostWrites ?? -1, cell: (row) => units.count(row.report?.lostWrites), align: 'right', width: '110px' },
-    { id: 'rpo', title: t('report.rpo'), value: (row) => row.report?.rpoWrites ?? -1, cell: (row) => units.count(row.report?.rpoWrites), align: 'right', width: '90px' },
-    { id: 'rto', title: t('report.rto'), value: (row) => row.report?.rtoMs ?? -1, cell: (row) => units.durationMs(row.report?.rtoMs), align: 'right', width: '90px' },
+    {
+      id: 'acknowledged',
+      title: t('report.acknowledged'),
+      value: (row) => row.report?.acknowledgedWrites ?? -1,
+      cell: (row) => units.count(row.report?.acknowledgedWrites),
+      align: 'right',
+      width: '170px',
+    },
+    {
+      id: 'lost',
+      title: t('report.lost'),
+      value: (row) => row.report?.lostWrites ?? -1,
+      cell: (row) => units.count(row.report?.lostWrites),
+      align: 'right',
+      width: '110px',
+    },
+    {
+      id: 'rpo',
+      title: t('report.rpo'),
+      value: (row) => row.report?.rpoWrites ?? -1,
+      cell: (row) => units.count(row.report?.rpoWrites),
+      align: 'right',
+      width: '90px',
+    },
+    {
+      id: 'rto',
+      title: t('report.rto'),
+      value: (row) => row.report?.rtoMs ?? -1,
+      cell: (row) => units.durationMs(row.report?.rtoMs),
+      align: 'right',
+      width: '90px',
+    },
   ];
   return <DenseTable label={t('drill.past')} rows={drills.toReversed()} columns={columns} rowKey={(row) => row.id} />;
 }
@@ -85,7 +143,9 @@ export function RecoveryPage(): ReactElement {
           <PastDrills />
         </Panel>
       ) : null}
-      {acting === null || target === undefined ? null : <ActionSheet mirror={target} action={acting.action} onClose={() => setActing(null)} />}
+      {acting === null || target === undefined ? null : (
+        <ActionSheet mirror={target} action={acting.action} onClose={() => setActing(null)} />
+      )}
     </Page>
   );
 }

@@ -7,7 +7,18 @@ import { VerdictBadge } from './VerdictBadge.tsx';
 import classes from './recovery.module.css';
 
 function save(drill: Drill, report: DrillReport): void {
-  const url = URL.createObjectURL(new Blob([JSON.stringify({ drill: drill.id, mirror: drill.mirror, startedAt: drill.startedAt, endedAt: drill.endedAt, ...report }, null, 2)], { type: 'application/json' }));
+  const url = URL.createObjectURL(
+    new Blob(
+      [
+        JSON.stringify(
+          { drill: drill.id, mirror: drill.mirror, startedAt: drill.startedAt, endedAt: drill.endedAt, ...report },
+          null,
+          2,
+        ),
+      ],
+      { type: 'application/json' },
+    ),
+  );
   const link = document.createElement('a');
   link.href = url;
   link.download = `lockstep-drill-${drill.id}.json`;
@@ -25,7 +36,13 @@ export function Report({ drill, report }: { drill: Drill; report: DrillReport })
     <section className={classes['report']} aria-label={t('report.title')}>
       <div className={classes['reportHead']}>
         <VerdictBadge verdict={report.verdict} size="l" />
-        <span className="dim">{t('report.summary', { acknowledged: units.count(report.acknowledgedWrites), lost: report.lostWrites, torn: report.tornWrites })}</span>
+        <span className="dim">
+          {t('report.summary', {
+            acknowledged: units.count(report.acknowledgedWrites),
+            lost: report.lostWrites,
+            torn: report.tornWrites,
+          })}
+        </span>
         <span className={classes['reportActions']}>
           <CopyButton text={JSON.stringify(report, null, 2)} label={t('report.copy')} />
           <Button variant="default" leftSection={<Icon name="down" size={14} />} onClick={() => save(drill, report)}>
@@ -35,17 +52,38 @@ export function Report({ drill, report }: { drill: Drill; report: DrillReport })
       </div>
       <div className={classes['reportStats']}>
         <Stat label={t('report.acknowledged')} value={units.count(report.acknowledgedWrites)} />
-        <Stat label={t('report.lost')} value={units.count(report.lostWrites)} tone={report.lostWrites === 0 ? 'ok' : 'bad'} />
-        <Stat label={t('report.torn')} value={units.count(report.tornWrites)} tone={report.tornWrites === 0 ? 'ok' : 'bad'} />
+        <Stat
+          label={t('report.lost')}
+          value={units.count(report.lostWrites)}
+          tone={report.lostWrites === 0 ? 'ok' : 'bad'}
+        />
+        <Stat
+          label={t('report.torn')}
+          value={units.count(report.tornWrites)}
+          tone={report.tornWrites === 0 ? 'ok' : 'bad'}
+        />
         <Stat label={t('report.rpo')} value={units.count(report.rpoWrites)} detail={t('report.rpoUnit')} />
         <Stat label={t('report.rto')} value={units.durationMs(report.rtoMs)} />
-        <Stat label={t('report.resent')} value={units.bytes(resync.bytesCopied)} detail={t('report.ofVolume', { size: units.bytes(resync.bytesVolume), share: units.percent(saved) })} />
+        <Stat
+          label={t('report.resent')}
+          value={units.bytes(resync.bytesCopied)}
+          detail={t('report.ofVolume', { size: units.bytes(resync.bytesVolume), share: units.percent(saved) })}
+        />
       </div>
       <Facts
         columns={2}
         facts={[
-          { label: t('report.crash'), value: t('report.crashValue', { cp: report.crash.cp, phase: report.crash.phase }) },
-          { label: t('report.replayed'), value: t('report.replayedValue', { records: units.count(report.failover.replayedRecords), time: units.durationMs(report.failover.ms) }) },
+          {
+            label: t('report.crash'),
+            value: t('report.crashValue', { cp: report.crash.cp, phase: report.crash.phase }),
+          },
+          {
+            label: t('report.replayed'),
+            value: t('report.replayedValue', {
+              records: units.count(report.failover.replayedRecords),
+              time: units.durationMs(report.failover.ms),
+            }),
+          },
           { label: t('report.stale'), value: units.count(report.staleWrites) },
           { label: t('report.misplaced'), value: units.count(report.misplacedWrites) },
           { label: t('report.regions'), value: units.count(resync.regionsDiffering) },

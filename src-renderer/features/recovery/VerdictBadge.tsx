@@ -5,7 +5,11 @@ import { Badge } from '../../shared/index.ts';
 export function VerdictBadge({ verdict, size = 'm' }: { verdict: 'pass' | 'fail'; size?: 'm' | 'l' }): ReactElement {
   const { t } = useTranslation();
   return (
-    <Badge tone={verdict === 'pass' ? 'ok' : 'bad'} icon={verdict === 'pass' ? 'check-circle' : 'cross-circle'} size={size}>
+    <Badge
+      tone={verdict === 'pass' ? 'ok' : 'bad'}
+      icon={verdict === 'pass' ? 'check-circle' : 'cross-circle'}
+      size={size}
+    >
       {t(`report.verdict.${verdict}`)}
     </Badge>
   );

@@ -23,4 +23,5 @@ export const drillLook: Record<Drill['state'], Look> = {
   'cleanup-incomplete': { tone: 'bad', icon: 'warning' },
 };
 
-export const isOpen = (drill: Drill): boolean => drill.state === 'running' || drill.state === 'waiting' || drill.state === 'cleanup-incomplete';
+export const isOpen = (drill: Drill): boolean =>
+  drill.state === 'running' || drill.state === 'waiting' || drill.state === 'cleanup-incomplete';

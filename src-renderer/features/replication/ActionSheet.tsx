@@ -23,7 +23,13 @@ function useContent(mirror: Mirror, preview: MirrorPreview | undefined): SheetCo
     facts.push({ label: t('sheet.overwritten'), value: t('sheet.overwrittenValue', amount) });
   }
   if (loss !== null) {
-    facts.push({ label: t('sheet.loss'), value: loss.known && loss.writes === 0 ? t('sheet.noLoss') : t('sheet.lossValue', { writes: units.count(loss.writes), size: units.bytes(loss.bytes) }) });
+    facts.push({
+      label: t('sheet.loss'),
+      value:
+        loss.known && loss.writes === 0
+          ? t('sheet.noLoss')
+          : t('sheet.lossValue', { writes: units.count(loss.writes), size: units.bytes(loss.bytes) }),
+    });
     facts.push({ label: '', value: <span className="dim">{loss.text}</span> });
   }
   if (lastSafe !== null) {
@@ -31,22 +37,31 @@ function useContent(mirror: Mirror, preview: MirrorPreview | undefined): SheetCo
       label: t('sheet.lastSafe'),
       value: (
         <>
-          {t('sheet.lastSafeValue', { cp: units.count(lastSafe.cp), sequence: units.count(lastSafe.sequence) })} {lastSafe.at === null ? null : <Time at={lastSafe.at} />}
+          {t('sheet.lastSafeValue', { cp: units.count(lastSafe.cp), sequence: units.count(lastSafe.sequence) })}{' '}
+          {lastSafe.at === null ? null : <Time at={lastSafe.at} />}
         </>
       ),
     });
   }
   if (kept !== null) facts.push({ label: t('sheet.kept'), value: kept });
-  if (expectedSeconds !== null) facts.push({ label: t('sheet.expected'), value: units.durationSeconds(expectedSeconds) });
+  if (expectedSeconds !== null)
+    facts.push({ label: t('sheet.expected'), value: units.durationSeconds(expectedSeconds) });
   const hardRefusal = refusal !== null && !refusal.overridable;
-  const warning = refusal !== null && refusal.overridable ? `${refusal.code}: ${refusal.message}` : loss !== null && (!loss.known || loss.writes > 0) ? loss.text : undefined;
+  const warning =
+    refusal !== null && refusal.overridable
+      ? `${refusal.code}: ${refusal.message}`
+      : loss !== null && (!loss.known || loss.writes > 0)
+        ? loss.text
+        : undefined;
   return {
     steps: preview.steps,
     facts,
     command: preview.command,
     confirm: preview.needsConfirmation || refusal?.overridable === true ? mirror.name : null,
     ...(warning === undefined ? {} : { warning }),
-    ...(hardRefusal ? { blocked: <Callout tone="warn" alert>{`${refusal.code}: ${refusal.message} ${refusal.hint}`}</Callout> } : {}),
+    ...(hardRefusal
+      ? { blocked: <Callout tone="warn" alert>{`${refusal.code}: ${refusal.message} ${refusal.hint}`}</Callout> }
+      : {}),
   };
 }
 
@@ -73,7 +88,10 @@ export function ActionSheet({ mirror, action, onClose }: Props): ReactElement {
             aria-label={t('sheet.keep')}
             value={keep}
             onChange={(value) => setKeep(value === 'destination' ? 'destination' : 'source')}
-            data={(['source', 'destination'] as const).map((side) => ({ value: side, label: t('sheet.keepSide', mirror[side]) }))}
+            data={(['source', 'destination'] as const).map((side) => ({
+              value: side,
+              label: t('sheet.keepSide', mirror[side]),
+            }))}
           />
         ) : undefined
       }

@@ -4,16 +4,47 @@ import type { ConsistencyPoint, CpPhase, Server } from '../../../src-engine/cont
 import { DenseTable, Time, units, type Column } from '../../shared/index.ts';
 import classes from './replication.module.css';
 
-const phases: readonly CpPhase[] = ['seal', 'sync', 'destination-prepared', 'source-label', 'destination-committed', 'retire'];
+const phases: readonly CpPhase[] = [
+  'seal',
+  'sync',
+  'destination-prepared',
+  'source-label',
+  'destination-committed',
+  'retire',
+];
 
 /** One bar per consistency point, newest first, split by the time each phase took. */
-export function CpPhases({ points, running }: { points: readonly ConsistencyPoint[]; running: Server['cp']['running'] }): ReactElement {
+export function CpPhases({
+  points,
+  running,
+}: {
+  points: readonly ConsistencyPoint[];
+  running: Server['cp']['running'];
+}): ReactElement {
   const { t } = useTranslation();
   const longest = Math.max(1, ...points.map((point) => point.durationMs));
   const columns: Column<ConsistencyPoint>[] = [
-    { id: 'number', title: t('cp.number'), value: (row) => row.number, cell: (row) => <span className="mono">{row.number}</span>, width: '72px' },
-    { id: 'at', title: t('common.time'), value: (row) => row.startedAt, cell: (row) => <Time at={row.startedAt} />, width: '88px' },
-    { id: 'trigger', title: t('cp.trigger'), value: (row) => row.trigger, cell: (row) => t(`cpTrigger.${row.trigger}`), width: '104px' },
+    {
+      id: 'number',
+      title: t('cp.number'),
+      value: (row) => row.number,
+      cell: (row) => <span className="mono">{row.number}</span>,
+      width: '72px',
+    },
+    {
+      id: 'at',
+      title: t('common.time'),
+      value: (row) => row.startedAt,
+      cell: (row) => <Time at={row.startedAt} />,
+      width: '88px',
+    },
+    {
+      id: 'trigger',
+      title: t('cp.trigger'),
+      value: (row) => row.trigger,
+      cell: (row) => t(`cpTrigger.${row.trigger}`),
+      width: '104px',
+    },
     {
       id: 'phases',
       title: t('cp.phases'),
@@ -23,17 +54,45 @@ export function CpPhases({ points, running }: { points: readonly ConsistencyPoin
           className={classes['phaseBar']}
           style={{ width: `${Math.max(2, (row.durationMs / longest) * 100)}%` }}
           role="img"
-          aria-label={row.phases.map((one) => `${t(`cpPhase.${one.phase}`)} ${units.durationMs(one.durationMs)}`).join(', ')}
+          aria-label={row.phases
+            .map((one) => `${t(`cpPhase.${one.phase}`)} ${units.durationMs(one.durationMs)}`)
+            .join(', ')}
         >
           {row.phases.map((one) => (
-            <i key={one.phase} data-phase={one.phase} style={{ flexGrow: Math.max(0.02, one.durationMs) }} title={`${t(`cpPhase.${one.phase}`)} ${units.durationMs(one.durationMs)}`} />
+            <i
+              key={one.phase}
+              data-phase={one.phase}
+              style={{ flexGrow: Math.max(0.02, one.durationMs) }}
+              title={`${t(`cpPhase.${one.phase}`)} ${units.durationMs(one.durationMs)}`}
+            />
           ))}
         </span>
       ),
     },
-    { id: 'duration', title: t('cp.duration'), value: (row) => row.durationMs, cell: (row) => units.durationMs(row.durationMs), align: 'right', width: '82px' },
-    { id: 'blocks', title: t('cp.blocks'), value: (row) => row.blocks, cell: (row) => units.count(row.blocks), align: 'right', width: '78px' },
-    { id: 'sent', title: t('cp.sent'), value: (row) => row.sentBytes, cell: (row) => units.bytes(row.sentBytes), align: 'right', width: '96px' },
+    {
+      id: 'duration',
+      title: t('cp.duration'),
+      value: (row) => row.durationMs,
+      cell: (row) => units.durationMs(row.durationMs),
+      align: 'right',
+      width: '82px',
+    },
+    {
+      id: 'blocks',
+      title: t('cp.blocks'),
+      value: (row) => row.blocks,
+      cell: (row) => units.count(row.blocks),
+      align: 'right',
+      width: '78px',
+    },
+    {
+      id: 'sent',
+      title: t('cp.sent'),
+      value: (row) => row.sentBytes,
+      cell: (row) => units.bytes(row.sentBytes),
+      align: 'right',
+      width: '96px',
+    },
   ];
   return (
     <div>
@@ -45,7 +104,13 @@ export function CpPhases({ points, running }: { points: readonly ConsistencyPoin
           </span>
         ))}
       </div>
-      <DenseTable label={t('cp.title')} rows={points} columns={columns} rowKey={(row) => `${row.number}-${row.startedAt}`} height={246} />
+      <DenseTable
+        label={t('cp.title')}
+        rows={points}
+        columns={columns}
+        rowKey={(row) => `${row.number}-${row.startedAt}`}
+        height={246}
+      />
     </div>
   );
 }

@@ -11,7 +11,8 @@ function Direction({ mirror }: { mirror: Mirror }): ReactElement {
   const reversed = mirror.direction === 'reversed';
   return (
     <span title={t(`direction.${mirror.direction}`)}>
-      {mirror.source.site} <span aria-label={t(`direction.${mirror.direction}`)}>{reversed ? '←' : '→'}</span> {mirror.destination.site}
+      {mirror.source.site} <span aria-label={t(`direction.${mirror.direction}`)}>{reversed ? '←' : '→'}</span>{' '}
+      {mirror.destination.site}
     </span>
   );
 }
@@ -32,7 +33,13 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
         </Link>
       ),
     },
-    { id: 'state', title: t('mirror.imageState'), value: (row) => row.imageState, cell: (row) => <ImageStateBadge state={row.imageState} />, width: '160px' },
+    {
+      id: 'state',
+      title: t('mirror.imageState'),
+      value: (row) => row.imageState,
+      cell: (row) => <ImageStateBadge state={row.imageState} />,
+      width: '160px',
+    },
     {
       id: 'condition',
       title: t('mirror.condition'),
@@ -43,7 +50,13 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
       },
       width: '170px',
     },
-    { id: 'direction', title: t('mirror.direction'), value: (row) => row.direction, cell: (row) => <Direction mirror={row} />, width: '140px' },
+    {
+      id: 'direction',
+      title: t('mirror.direction'),
+      value: (row) => row.direction,
+      cell: (row) => <Direction mirror={row} />,
+      width: '140px',
+    },
     {
       id: 'sync',
       title: t('mirror.sync'),
@@ -52,17 +65,57 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
         row.sync === null ? (
           <span className="dim">–</span>
         ) : (
-          <Meter label={t('mirror.syncOf', { mirror: row.name })} hideLabel share={row.sync.doneBytes / Math.max(1, row.sync.totalBytes)} role="progressbar" tone="busy" />
+          <Meter
+            label={t('mirror.syncOf', { mirror: row.name })}
+            hideLabel
+            share={row.sync.doneBytes / Math.max(1, row.sync.totalBytes)}
+            role="progressbar"
+            tone="busy"
+          />
         ),
       width: '110px',
     },
-    { id: 'lag', title: t('mirror.lagWrites'), value: (row) => row.lag.writes, cell: (row) => units.count(row.lag.writes), align: 'right', width: '100px' },
+    {
+      id: 'lag',
+      title: t('mirror.lagWrites'),
+      value: (row) => row.lag.writes,
+      cell: (row) => units.count(row.lag.writes),
+      align: 'right',
+      width: '100px',
+    },
   ];
   const wide: Column<Mirror>[] = [
-    { id: 'lagBytes', title: t('mirror.lagBytes'), value: (row) => row.lag.bytes, cell: (row) => units.bytes(row.lag.bytes), align: 'right', width: '100px' },
-    { id: 'lagTime', title: t('mirror.lagTime'), value: (row) => row.lag.seconds, cell: (row) => units.durationSeconds(row.lag.seconds), align: 'right', width: '100px' },
-    { id: 'dirty', title: t('mirror.dirty'), value: (row) => row.fractureLog.dirty, cell: (row) => units.count(row.fractureLog.dirty), align: 'right', width: '110px' },
-    { id: 'policy', title: t('mirror.policy'), value: (row) => row.policy, cell: (row) => t(`policy.${row.policy}`), width: '110px' },
+    {
+      id: 'lagBytes',
+      title: t('mirror.lagBytes'),
+      value: (row) => row.lag.bytes,
+      cell: (row) => units.bytes(row.lag.bytes),
+      align: 'right',
+      width: '100px',
+    },
+    {
+      id: 'lagTime',
+      title: t('mirror.lagTime'),
+      value: (row) => row.lag.seconds,
+      cell: (row) => units.durationSeconds(row.lag.seconds),
+      align: 'right',
+      width: '100px',
+    },
+    {
+      id: 'dirty',
+      title: t('mirror.dirty'),
+      value: (row) => row.fractureLog.dirty,
+      cell: (row) => units.count(row.fractureLog.dirty),
+      align: 'right',
+      width: '110px',
+    },
+    {
+      id: 'policy',
+      title: t('mirror.policy'),
+      value: (row) => row.policy,
+      cell: (row) => t(`policy.${row.policy}`),
+      width: '110px',
+    },
   ];
   return (
     <DenseTable

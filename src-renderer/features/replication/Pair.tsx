@@ -2,18 +2,35 @@ import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Mirror, SideName } from '../../../src-engine/contract/index.ts';
 import { useLive } from '../../client/index.ts';
-import { Badge, Facts, Icon, ImageStateBadge, Meter, ServerStateBadge, imageStateLook, units } from '../../shared/index.ts';
+import {
+  Badge,
+  Facts,
+  Icon,
+  ImageStateBadge,
+  Meter,
+  ServerStateBadge,
+  imageStateLook,
+  units,
+} from '../../shared/index.ts';
 import classes from './replication.module.css';
 
 function Image({ mirror, side }: { mirror: Mirror; side: SideName }): ReactElement {
   const { t } = useTranslation();
   const home = mirror[side];
   const volume = useLive((state) => state.volumes.find((one) => one.name === home.volume));
-  const server = useLive((state) => state.servers.find((one) => one.name === (volume?.owner ?? '')) ?? state.servers.find((one) => one.site === home.site));
+  const server = useLive(
+    (state) =>
+      state.servers.find((one) => one.name === (volume?.owner ?? '')) ??
+      state.servers.find((one) => one.site === home.site),
+  );
   const acting = mirror.acting === home.site;
   const isCopy = (mirror.direction === 'forward') === (side === 'destination');
   return (
-    <section className={classes['image']} data-acting={acting || undefined} aria-label={t('pair.image', { side: t(`side.${side}`), volume: home.volume })}>
+    <section
+      className={classes['image']}
+      data-acting={acting || undefined}
+      aria-label={t('pair.image', { side: t(`side.${side}`), volume: home.volume })}
+    >
       <header>
         <span className={classes['imageSide']}>{t(`side.${side}`)}</span>
         <h2>{home.volume}</h2>
@@ -49,7 +66,13 @@ function Image({ mirror, side }: { mirror: Mirror; side: SideName }): ReactEleme
           { label: t('pair.role'), value: volume === undefined ? '–' : t(`volumeState.${volume.state}`) },
           { label: t('pair.cp'), value: units.count(volume?.cp), mono: true },
           { label: t('pair.sequence'), value: units.count(volume?.sequence), mono: true },
-          { label: t('pair.used'), value: volume === undefined ? '–' : t('site.used', { used: units.bytes(volume.usedBytes), size: units.bytes(volume.sizeBytes) }) },
+          {
+            label: t('pair.used'),
+            value:
+              volume === undefined
+                ? '–'
+                : t('site.used', { used: units.bytes(volume.usedBytes), size: units.bytes(volume.sizeBytes) }),
+          },
         ]}
       />
     </section>
@@ -68,10 +91,21 @@ export function Pair({ mirror }: { mirror: Mirror }): ReactElement {
     <div className={classes['pair']}>
       <Image mirror={mirror} side="source" />
       <div className={classes['arrow']} data-tone={tone}>
-        <Badge tone={connection === 'connected' ? 'ok' : 'bad'} icon={connection === 'connected' ? 'link' : 'cross-circle'} quiet>
+        <Badge
+          tone={connection === 'connected' ? 'ok' : 'bad'}
+          icon={connection === 'connected' ? 'link' : 'cross-circle'}
+          quiet
+        >
           {t(`pair.connection.${connection}`)}
         </Badge>
-        <svg viewBox="0 0 160 28" role="img" aria-label={t(reversed ? 'pair.arrowReversed' : 'pair.arrowForward', { from: mirror.source.site, to: mirror.destination.site })}>
+        <svg
+          viewBox="0 0 160 28"
+          role="img"
+          aria-label={t(reversed ? 'pair.arrowReversed' : 'pair.arrowForward', {
+            from: mirror.source.site,
+            to: mirror.destination.site,
+          })}
+        >
           <g transform={reversed ? 'translate(160 0) scale(-1 1)' : undefined}>
             <path d="M4 14H150" className={classes['arrowLine']} data-flow={flowing ? '' : undefined} />
             <path d="M143 6 154 14 143 22" className={classes['arrowHead']} />
@@ -84,7 +118,10 @@ export function Pair({ mirror }: { mirror: Mirror }): ReactElement {
           <div className={classes['syncMeter']}>
             <Meter label={t(`pair.sync.${sync.state}`)} share={share} role="progressbar" tone="busy" />
             <span className="dim">
-              {t('pair.syncRate', { rate: units.bytesPerSecond(sync.rateBytesPerSecond), eta: units.durationSeconds(sync.etaSeconds) })}
+              {t('pair.syncRate', {
+                rate: units.bytesPerSecond(sync.rateBytesPerSecond),
+                eta: units.durationSeconds(sync.etaSeconds),
+              })}
             </span>
           </div>
         )}

@@ -2,8 +2,31 @@ import { useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
 import type { Mirror, MirrorAction, MirrorHistory, Refusal } from '../../../src-engine/contract/index.ts';
-import { useLagSeries, useLive, useMirrorByName, useMirrorHistory, useServerDetail, useStateMachine } from '../../client/index.ts';
-import { ConditionBadge, DenseTable, EmptyState, Facts, ImageStateBadge, Meter, Page, Panel, RefusedAction, RefusedGroup, Time, TimeSeries, units, type Column, type Mark } from '../../shared/index.ts';
+import {
+  useLagSeries,
+  useLive,
+  useMirrorByName,
+  useMirrorHistory,
+  useServerDetail,
+  useStateMachine,
+} from '../../client/index.ts';
+import {
+  ConditionBadge,
+  DenseTable,
+  EmptyState,
+  Facts,
+  ImageStateBadge,
+  Meter,
+  Page,
+  Panel,
+  RefusedAction,
+  RefusedGroup,
+  Time,
+  TimeSeries,
+  units,
+  type Column,
+  type Mark,
+} from '../../shared/index.ts';
 import { ActionSheet } from './ActionSheet.tsx';
 import { CpPhases } from './CpPhases.tsx';
 import { dangerous } from './mirror-action.ts';
@@ -22,9 +45,15 @@ function Conditions({ mirror }: { mirror: Mirror }): ReactElement {
           <ConditionBadge code={condition.code} />
           <span>
             {condition.cause} <span className="dim">{t('mirror.since')}</span> <Time at={condition.since} />
-            {condition.nextStep === null ? null : <span className={classes['next']}>{t('mirror.next', { step: condition.nextStep })}</span>}
+            {condition.nextStep === null ? null : (
+              <span className={classes['next']}>{t('mirror.next', { step: condition.nextStep })}</span>
+            )}
             {condition.clearedBy.length === 0 ? null : (
-              <span className={classes['next']}>{t('mirror.clearedBy', { actions: condition.clearedBy.map((action) => t(`action.${action}.label`)).join(', ') })}</span>
+              <span className={classes['next']}>
+                {t('mirror.clearedBy', {
+                  actions: condition.clearedBy.map((action) => t(`action.${action}.label`)).join(', '),
+                })}
+              </span>
             )}
           </span>
         </li>
@@ -33,7 +62,15 @@ function Conditions({ mirror }: { mirror: Mirror }): ReactElement {
   );
 }
 
-function Actions({ mirror, onPoint, onAct }: { mirror: Mirror; onPoint(action: MirrorAction | null): void; onAct(action: MirrorAction): void }): ReactElement {
+function Actions({
+  mirror,
+  onPoint,
+  onAct,
+}: {
+  mirror: Mirror;
+  onPoint(action: MirrorAction | null): void;
+  onAct(action: MirrorAction): void;
+}): ReactElement {
   const { t } = useTranslation();
   // What can be done comes first, each with its sentence; the rest stands with the reason it shares.
   const open = mirror.actions.filter((one) => one.allowed || one.refusal === undefined || one.refusal.overridable);
@@ -59,7 +96,11 @@ function Actions({ mirror, onPoint, onAct }: { mirror: Mirror; onPoint(action: M
         />
       ))}
       {[...groups.entries()].map(([key, { refusal, actions }]) => (
-        <RefusedGroup key={key} refusal={refusal} actions={actions.map((action) => ({ id: action, label: t(`action.${action}.label`) }))} />
+        <RefusedGroup
+          key={key}
+          refusal={refusal}
+          actions={actions.map((action) => ({ id: action, label: t(`action.${action}.label`) }))}
+        />
       ))}
     </div>
   );
@@ -69,13 +110,27 @@ function LagChart({ mirror }: { mirror: Mirror }): ReactElement {
   const { t } = useTranslation();
   const lag = useLagSeries(mirror.name, LAG_WINDOW_SECONDS).data;
   const history = useMirrorHistory(mirror.name).data ?? [];
-  const marks: Mark[] = history.map((one) => ({ at: new Date(one.at).getTime(), label: one.message, tone: one.to === 'Synchronized' ? 'ok' : 'warn' }));
+  const marks: Mark[] = history.map((one) => ({
+    at: new Date(one.at).getTime(),
+    label: one.message,
+    tone: one.to === 'Synchronized' ? 'ok' : 'warn',
+  }));
   if (lag === undefined) return <p className="dim">{t('common.loading')}</p>;
   const shared = { times: lag.at, marks, windowMs: LAG_WINDOW_SECONDS * 1000, height: 120 };
   return (
     <div className={classes['lagCharts']}>
-      <TimeSeries {...shared} title={t('mirror.lagWrites')} format={units.si} series={[{ label: t('mirror.now'), colour: 'series-1', values: lag.writes }]} />
-      <TimeSeries {...shared} title={t('mirror.lagTime')} format={units.durationSeconds} series={[{ label: t('mirror.now'), colour: 'series-3', values: lag.seconds }]} />
+      <TimeSeries
+        {...shared}
+        title={t('mirror.lagWrites')}
+        format={units.si}
+        series={[{ label: t('mirror.now'), colour: 'series-1', values: lag.writes }]}
+      />
+      <TimeSeries
+        {...shared}
+        title={t('mirror.lagTime')}
+        format={units.durationSeconds}
+        series={[{ label: t('mirror.now'), colour: 'series-3', values: lag.seconds }]}
+      />
     </div>
   );
 }
@@ -95,14 +150,29 @@ function Marks({ mirror }: { mirror: Mirror }): ReactElement {
         facts={[
           { label: t('fractureLog.atMost'), value: units.bytes(dirty * regionSizeBytes) },
           { label: t('fractureLog.regionSize'), value: units.bytes(regionSizeBytes) },
-          { label: t('mirror.lastContact'), value: mirror.lastContact === null ? '–' : <Time at={mirror.lastContact} full /> },
+          {
+            label: t('mirror.lastContact'),
+            value: mirror.lastContact === null ? '–' : <Time at={mirror.lastContact} full />,
+          },
           {
             label: t('mirror.lastConsistent'),
-            value: mirror.lastConsistent === null ? '–' : t('mirror.cpAt', { cp: units.count(mirror.lastConsistent.cp), time: units.timeOfDay(mirror.lastConsistent.at) }),
+            value:
+              mirror.lastConsistent === null
+                ? '–'
+                : t('mirror.cpAt', {
+                    cp: units.count(mirror.lastConsistent.cp),
+                    time: units.timeOfDay(mirror.lastConsistent.at),
+                  }),
           },
           {
             label: t('mirror.safety'),
-            value: mirror.safetySnapshot === null ? '–' : t('mirror.cpAt', { cp: units.count(mirror.safetySnapshot.cp), time: units.timeOfDay(mirror.safetySnapshot.at) }),
+            value:
+              mirror.safetySnapshot === null
+                ? '–'
+                : t('mirror.cpAt', {
+                    cp: units.count(mirror.safetySnapshot.cp),
+                    time: units.timeOfDay(mirror.safetySnapshot.at),
+                  }),
           },
         ]}
       />
@@ -141,11 +211,41 @@ function History({ mirror }: { mirror: Mirror }): ReactElement {
   const { t } = useTranslation();
   const history = useMirrorHistory(mirror.name).data ?? [];
   const columns: Column<MirrorHistory>[] = [
-    { id: 'at', title: t('common.time'), value: (row) => row.at, cell: (row) => <Time at={row.at} full />, width: '160px' },
-    { id: 'to', title: t('mirror.imageState'), value: (row) => row.to, cell: (row) => <ImageStateBadge state={row.to} />, width: '160px' },
-    { id: 'direction', title: t('mirror.direction'), value: (row) => row.direction, cell: (row) => t(`direction.${row.direction}`), width: '110px' },
-    { id: 'message', title: t('common.what'), value: (row) => row.message, cell: (row) => <span title={row.message}>{row.message}</span> },
-    { id: 'event', title: t('common.event'), value: (row) => row.event, cell: (row) => <span className="mono">{row.event}</span>, align: 'right', width: '80px' },
+    {
+      id: 'at',
+      title: t('common.time'),
+      value: (row) => row.at,
+      cell: (row) => <Time at={row.at} full />,
+      width: '160px',
+    },
+    {
+      id: 'to',
+      title: t('mirror.imageState'),
+      value: (row) => row.to,
+      cell: (row) => <ImageStateBadge state={row.to} />,
+      width: '160px',
+    },
+    {
+      id: 'direction',
+      title: t('mirror.direction'),
+      value: (row) => row.direction,
+      cell: (row) => t(`direction.${row.direction}`),
+      width: '110px',
+    },
+    {
+      id: 'message',
+      title: t('common.what'),
+      value: (row) => row.message,
+      cell: (row) => <span title={row.message}>{row.message}</span>,
+    },
+    {
+      id: 'event',
+      title: t('common.event'),
+      value: (row) => row.event,
+      cell: (row) => <span className="mono">{row.event}</span>,
+      align: 'right',
+      width: '80px',
+    },
   ];
   return (
     <DenseTable
@@ -167,7 +267,11 @@ function PrimaryCps({ mirror }: { mirror: Mirror }): ReactElement {
   const detail = useServerDetail(owner).data;
   return (
     <Panel title={t('cp.title')} hint={owner === null ? undefined : t('cp.hint', { server: owner })}>
-      {detail === undefined || detail.timeline.length === 0 ? <p className="dim">{t('cp.none')}</p> : <CpPhases points={detail.timeline} running={detail.cp.running} />}
+      {detail === undefined || detail.timeline.length === 0 ? (
+        <p className="dim">{t('cp.none')}</p>
+      ) : (
+        <CpPhases points={detail.timeline} running={detail.cp.running} />
+      )}
     </Panel>
   );
 }
@@ -182,7 +286,11 @@ export function RelationshipPage(): ReactElement {
   if (mirror === undefined) {
     return (
       <Page title={name}>
-        <EmptyState icon="replication" title={t('mirror.unknown', { name })} action={<Link to="/replication">{t('mirror.toList')}</Link>}>
+        <EmptyState
+          icon="replication"
+          title={t('mirror.unknown', { name })}
+          action={<Link to="/replication">{t('mirror.toList')}</Link>}
+        >
           {t('mirror.unknownText')}
         </EmptyState>
       </Page>
@@ -211,7 +319,11 @@ export function RelationshipPage(): ReactElement {
       <div className={classes['columns']}>
         <div className={classes['stack']}>
           <Panel title={t('diagram.panel')} hint={t('diagram.hint')}>
-            {machine === undefined ? <p className="dim">{t('common.loading')}</p> : <StateDiagram machine={machine} mirror={mirror} pointed={pointed} />}
+            {machine === undefined ? (
+              <p className="dim">{t('common.loading')}</p>
+            ) : (
+              <StateDiagram machine={machine} mirror={mirror} pointed={pointed} />
+            )}
           </Panel>
           <Panel title={t('mirror.lag')} hint={t('mirror.lagHint')}>
             <LagChart mirror={mirror} />

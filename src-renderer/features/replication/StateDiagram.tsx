@@ -29,7 +29,10 @@ interface Edge {
 
 /** One drawn edge per pair of states, with everything that leads along it. */
 function edgesOf(machine: StateMachine): Edge[] {
-  const edges = new Map<string, { from: ImageState; to: ImageState; actions: Set<MirrorAction>; events: Set<string> }>();
+  const edges = new Map<
+    string,
+    { from: ImageState; to: ImageState; actions: Set<MirrorAction>; events: Set<string> }
+  >();
   for (const { from, to, action, event } of machine.transitions) {
     if (from === to) continue;
     const key = `${from}>${to}`;
@@ -57,7 +60,12 @@ function curve(from: ImageState, to: ImageState): { path: string; tip: Point; mi
   const control: Point = [(x1 + x2) / 2 + nx * 2, (y1 + y2) / 2 + ny * 2];
   const start = border(place[from], control);
   const end = border(place[to], control);
-  return { path: `M${start[0]} ${start[1]}Q${control[0]} ${control[1]} ${end[0]} ${end[1]}`, tip: end, middle: labelAt(start, control, end, sameRow), heading: (Math.atan2(end[1] - control[1], end[0] - control[0]) * 180) / Math.PI };
+  return {
+    path: `M${start[0]} ${start[1]}Q${control[0]} ${control[1]} ${end[0]} ${end[1]}`,
+    tip: end,
+    middle: labelAt(start, control, end, sameRow),
+    heading: (Math.atan2(end[1] - control[1], end[0] - control[0]) * 180) / Math.PI,
+  };
 }
 
 /** On the middle of a curve; between neighbours there is no room, so there the label stands beyond it. */
@@ -71,12 +79,23 @@ function labelAt(start: Point, control: Point, end: Point, sameRow: boolean): Po
 function border([x, y]: Point, [tx, ty]: Point): Point {
   const dx = tx - x;
   const dy = ty - y;
-  const scale = Math.min(dx === 0 ? Infinity : (HALF_WIDTH + 3) / Math.abs(dx), dy === 0 ? Infinity : (HALF_HEIGHT + 3) / Math.abs(dy));
+  const scale = Math.min(
+    dx === 0 ? Infinity : (HALF_WIDTH + 3) / Math.abs(dx),
+    dy === 0 ? Infinity : (HALF_HEIGHT + 3) / Math.abs(dy),
+  );
   return [Math.round((x + dx * scale) * 10) / 10, Math.round((y + dy * scale) * 10) / 10];
 }
 
 /** The engine's own table, drawn: the present state is lit, and so are the ways out that are open now. */
-export function StateDiagram({ machine, mirror, pointed }: { machine: StateMachine; mirror: Mirror; pointed: MirrorAction | null }): ReactElement {
+export function StateDiagram({
+  machine,
+  mirror,
+  pointed,
+}: {
+  machine: StateMachine;
+  mirror: Mirror;
+  pointed: MirrorAction | null;
+}): ReactElement {
   const { t } = useTranslation();
   const titleId = useId();
   const allowed = new Set(mirror.actions.filter((one) => one.allowed).map((one) => one.action));
@@ -95,20 +114,43 @@ export function StateDiagram({ machine, mirror, pointed }: { machine: StateMachi
         {edges.map((edge) => (
           <g key={`${edge.from}>${edge.to}`} className={classes['edge']} data-rank={edge.rank}>
             <path d={edge.path} />
-            <path className={classes['head']} d="M-7 -4 0 0 -7 4" transform={`translate(${edge.tip[0]} ${edge.tip[1]}) rotate(${edge.heading})`} />
+            <path
+              className={classes['head']}
+              d="M-7 -4 0 0 -7 4"
+              transform={`translate(${edge.tip[0]} ${edge.tip[1]}) rotate(${edge.heading})`}
+            />
           </g>
         ))}
         {edges
           .filter((edge) => edge.rank > 0)
           .map((edge) => (
-            <text key={`${edge.from}>${edge.to}`} className={classes['edgeLabel']} data-open={edge.rank > 1 || undefined} x={edge.middle[0]} y={edge.middle[1]} textAnchor="middle" dy="4">
-              {edge.rank > 1 ? edge.actions.filter((action) => allowed.has(action)).map((action) => t(`action.${action}.label`)).join(', ') : edge.events.join(', ')}
+            <text
+              key={`${edge.from}>${edge.to}`}
+              className={classes['edgeLabel']}
+              data-open={edge.rank > 1 || undefined}
+              x={edge.middle[0]}
+              y={edge.middle[1]}
+              textAnchor="middle"
+              dy="4"
+            >
+              {edge.rank > 1
+                ? edge.actions
+                    .filter((action) => allowed.has(action))
+                    .map((action) => t(`action.${action}.label`))
+                    .join(', ')
+                : edge.events.join(', ')}
             </text>
           ))}
         {machine.states.map(({ state, meaning }) => {
           const [x, y] = place[state];
           return (
-            <g key={state} className={classes['node']} data-tone={imageStateLook[state].tone} data-lit={state === mirror.imageState || undefined} transform={`translate(${x} ${y})`}>
+            <g
+              key={state}
+              className={classes['node']}
+              data-tone={imageStateLook[state].tone}
+              data-lit={state === mirror.imageState || undefined}
+              transform={`translate(${x} ${y})`}
+            >
               <title>{meaning}</title>
               <rect x={-HALF_WIDTH} y={-HALF_HEIGHT} width={HALF_WIDTH * 2} height={HALF_HEIGHT * 2} rx="8" />
               <text textAnchor="middle" dy="4.500">
@@ -119,7 +161,8 @@ export function StateDiagram({ machine, mirror, pointed }: { machine: StateMachi
         })}
       </svg>
       <figcaption>
-        <b>{t(`imageState.${mirror.imageState}`)}</b> {machine.states.find((one) => one.state === mirror.imageState)?.meaning}
+        <b>{t(`imageState.${mirror.imageState}`)}</b>{' '}
+        {machine.states.find((one) => one.state === mirror.imageState)?.meaning}
       </figcaption>
     </figure>
   );

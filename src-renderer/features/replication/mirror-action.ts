@@ -26,4 +26,11 @@ export function refusalFor(mirror: Mirror, action: MirrorAction): Refusal | null
 }
 
 /** Those that overwrite, discard or force something: they wear the warning colour. */
-export const dangerous: ReadonlySet<MirrorAction> = new Set(['establish', 'failover', 'overwrite-primary', 'rollback', 'resolve', 'delete']);
+export const dangerous: ReadonlySet<MirrorAction> = new Set([
+  'establish',
+  'failover',
+  'overwrite-primary',
+  'rollback',
+  'resolve',
+  'delete',
+]);

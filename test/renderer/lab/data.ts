@@ -20,16 +20,40 @@ export const iso = (offsetMs = 0): string => new Date(NOW + offsetMs).toISOStrin
 const MIB = 2 ** 20;
 
 const refusals: Record<string, Refusal> = {
-  R01: { code: 'R01', message: 'north-1 is serving this volume now.', hint: 'Demote it there, or use planned role swap.', overridable: false },
+  R01: {
+    code: 'R01',
+    message: 'north-1 is serving this volume now.',
+    hint: 'Demote it there, or use planned role swap.',
+    overridable: false,
+  },
   R04: { code: 'R04', message: 'A resync is running (42 %).', hint: 'Wait, pause or cancel it.', overridable: false },
   R25: { code: 'R25', message: 'No copy exists yet.', hint: 'Run a full sync first.', overridable: false },
-  R31: { code: 'R31', message: 'Copies are equal; use role swap.', hint: 'Switch over swaps the roles without loss.', overridable: false },
+  R31: {
+    code: 'R31',
+    message: 'Copies are equal; use role swap.',
+    hint: 'Switch over swaps the roles without loss.',
+    overridable: false,
+  },
   R32: { code: 'R32', message: 'No sync is running.', hint: 'It is possible while a sync runs.', overridable: false },
-  R05: { code: 'R05', message: 'north-1 has been unreachable since 03:29:12 (site loss).', hint: 'Bring the site back first.', overridable: false },
-  R02: { code: 'R02', message: '1.2 MB / 48 s of writes would be missing.', hint: 'Resync first or use forced promote.', overridable: true },
+  R05: {
+    code: 'R05',
+    message: 'north-1 has been unreachable since 03:29:12 (site loss).',
+    hint: 'Bring the site back first.',
+    overridable: false,
+  },
+  R02: {
+    code: 'R02',
+    message: '1.2 MB / 48 s of writes would be missing.',
+    hint: 'Resync first or use forced promote.',
+    overridable: true,
+  },
 };
 
-export function actions(allowed: readonly MirrorAction[], because: keyof typeof refusals = 'R31', confirm: readonly MirrorAction[] = ['failover', 'establish', 'delete', 'overwrite-primary']): Mirror['actions'] {
+export function actions(
+  allowed: readonly MirrorAction[],
+  because: keyof typeof refusals = 'R31',
+  confirm: readonly MirrorAction[] = ['failover', 'establish', 'delete', 'overwrite-primary'],
+): Mirror['actions'] {
   const refusal = (action: MirrorAction): Refusal => {
     if (action === 'pause' || action === 'resume') return refusals['R32']!;
     if (action === 'failover' && because === 'R31') return refusals['R01']!;
@@ -50,7 +74,15 @@ export function mirror(name: 'payroll' | 'orders', over: Partial<Mirror> = {}): 
     policy: 'availability',
     recovery: 'auto',
     imageState: 'Synchronized',
-    conditions: [{ code: 'Active', since: iso(-480_000), cause: 'All acknowledged writes are in both logs.', nextStep: null, clearedBy: [] }],
+    conditions: [
+      {
+        code: 'Active',
+        since: iso(-480_000),
+        cause: 'All acknowledged writes are in both logs.',
+        nextStep: null,
+        clearedBy: [],
+      },
+    ],
     direction: 'forward',
     acting: 'north',
     source: { volume: name, site: 'north' },
@@ -105,7 +137,10 @@ export function server(name: 'north-1' | 'south-1', over: Partial<Server> = {}):
       ],
       stalled: false,
     },
-    cp: { committed: name === 'north-1' ? 1842 : 1839, running: name === 'north-1' ? { number: 1843, phase: 'sync', startedAt: iso(-40) } : null },
+    cp: {
+      committed: name === 'north-1' ? 1842 : 1839,
+      running: name === 'north-1' ? { number: 1843, phase: 'sync', startedAt: iso(-40) } : null,
+    },
     ...over,
   };
 }
@@ -158,18 +193,97 @@ export const calm = (): Live => ({
   ],
   arrays: [],
   pools: [
-    { id: 'pool-n', name: 'north-pool', array: 'north-shelf', site: 'north', cluster: 'north', level: 'raid6', slots: [0, 1, 2, 3, 4, 5], health: 'ok', owner: 'north-1', epoch: 1, cp: 1842, sizeBytes: 1024 * MIB, usedBytes: 188 * MIB, reserveBytes: 40 * MIB, freeBytes: 796 * MIB, volumes: ['payroll', 'orders'] },
-    { id: 'pool-s', name: 'south-pool', array: 'south-shelf', site: 'south', cluster: 'south', level: 'raid5', slots: [0, 1, 2, 3], health: 'ok', owner: 'south-1', epoch: 1, cp: 1839, sizeBytes: 768 * MIB, usedBytes: 190 * MIB, reserveBytes: 30 * MIB, freeBytes: 548 * MIB, volumes: ['payroll-copy', 'orders-copy'] },
+    {
+      id: 'pool-n',
+      name: 'north-pool',
+      array: 'north-shelf',
+      site: 'north',
+      cluster: 'north',
+      level: 'raid6',
+      slots: [0, 1, 2, 3, 4, 5],
+      health: 'ok',
+      owner: 'north-1',
+      epoch: 1,
+      cp: 1842,
+      sizeBytes: 1024 * MIB,
+      usedBytes: 188 * MIB,
+      reserveBytes: 40 * MIB,
+      freeBytes: 796 * MIB,
+      volumes: ['payroll', 'orders'],
+    },
+    {
+      id: 'pool-s',
+      name: 'south-pool',
+      array: 'south-shelf',
+      site: 'south',
+      cluster: 'south',
+      level: 'raid5',
+      slots: [0, 1, 2, 3],
+      health: 'ok',
+      owner: 'south-1',
+      epoch: 1,
+      cp: 1839,
+      sizeBytes: 768 * MIB,
+      usedBytes: 190 * MIB,
+      reserveBytes: 30 * MIB,
+      freeBytes: 548 * MIB,
+      volumes: ['payroll-copy', 'orders-copy'],
+    },
   ],
   volumes: ['payroll', 'orders', 'payroll-copy', 'orders-copy'].map((name) => volume(name)),
   mirrors: [mirror('payroll'), mirror('orders')],
   workloads: [
-    { id: 'wl-1', volume: 'orders', profile: 'mixed', queueDepth: 4, ratePerSecond: 200, readPercent: 30, state: 'running', cause: null, startedAt: iso(-470_000), endedAt: null, acknowledgedWrites: 65_812, verifiedReads: 28_204, failedOperations: 0, operationsPerSecond: 199.6 },
+    {
+      id: 'wl-1',
+      volume: 'orders',
+      profile: 'mixed',
+      queueDepth: 4,
+      ratePerSecond: 200,
+      readPercent: 30,
+      state: 'running',
+      cause: null,
+      startedAt: iso(-470_000),
+      endedAt: null,
+      acknowledgedWrites: 65_812,
+      verifiedReads: 28_204,
+      failedOperations: 0,
+      operationsPerSecond: 199.6,
+    },
   ],
   faults: [],
   jobs: [
-    { id: 'job-1', kind: 'mirror/establish', subject: 'mirror/payroll', state: 'done', phase: 'done', progress: 1, rateBytesPerSecond: null, etaSeconds: null, canPause: false, canCancel: false, createdAt: iso(-590_000), endedAt: iso(-560_000), result: { bytesCopied: 132 * MIB }, error: null },
-    { id: 'job-2', kind: 'mirror/establish', subject: 'mirror/orders', state: 'done', phase: 'done', progress: 1, rateBytesPerSecond: null, etaSeconds: null, canPause: false, canCancel: false, createdAt: iso(-590_000), endedAt: iso(-555_000), result: { bytesCopied: 51 * MIB }, error: null },
+    {
+      id: 'job-1',
+      kind: 'mirror/establish',
+      subject: 'mirror/payroll',
+      state: 'done',
+      phase: 'done',
+      progress: 1,
+      rateBytesPerSecond: null,
+      etaSeconds: null,
+      canPause: false,
+      canCancel: false,
+      createdAt: iso(-590_000),
+      endedAt: iso(-560_000),
+      result: { bytesCopied: 132 * MIB },
+      error: null,
+    },
+    {
+      id: 'job-2',
+      kind: 'mirror/establish',
+      subject: 'mirror/orders',
+      state: 'done',
+      phase: 'done',
+      progress: 1,
+      rateBytesPerSecond: null,
+      etaSeconds: null,
+      canPause: false,
+      canCancel: false,
+      createdAt: iso(-590_000),
+      endedAt: iso(-555_000),
+      result: { bytesCopied: 51 * MIB },
+      error: null,
+    },
   ],
   drills: [],
   lastEventId: 40,
@@ -181,14 +295,35 @@ export const disaster = (): Live => {
   return {
     ...live,
     sites: [site('north', { state: 'lost' }), site('south')],
-    servers: [server('north-1', { state: 'down', cause: 'Site north is lost.', health: 'failed', heartbeatAgeMs: 48_200, cp: { committed: 1842, running: null } }), server('south-1')],
-    links: (live.links ?? []).map((link) => ({ ...link, state: 'cut', traffic: { forwardBytesPerSecond: 0, backwardBytesPerSecond: 0, queuedBytes: 0 } })),
+    servers: [
+      server('north-1', {
+        state: 'down',
+        cause: 'Site north is lost.',
+        health: 'failed',
+        heartbeatAgeMs: 48_200,
+        cp: { committed: 1842, running: null },
+      }),
+      server('south-1'),
+    ],
+    links: (live.links ?? []).map((link) => ({
+      ...link,
+      state: 'cut',
+      traffic: { forwardBytesPerSecond: 0, backwardBytesPerSecond: 0, queuedBytes: 0 },
+    })),
     mirrors: [
       mirror('payroll', {
         imageState: 'Consistent',
         acting: null,
         connection: 'connecting',
-        conditions: [{ code: 'FracturedSystem', since: iso(-48_000), cause: 'north-1 does not answer (site loss).', nextStep: 'Handshake when north-1 is back.', clearedBy: ['failover'] }],
+        conditions: [
+          {
+            code: 'FracturedSystem',
+            since: iso(-48_000),
+            cause: 'north-1 does not answer (site loss).',
+            nextStep: 'Handshake when north-1 is back.',
+            clearedBy: ['failover'],
+          },
+        ],
         lag: { writes: 0, bytes: 0, seconds: 48 },
         actions: actions(['failover'], 'R05'),
       }),
@@ -198,8 +333,20 @@ export const disaster = (): Live => {
         direction: 'reversed',
         connection: 'connecting',
         conditions: [
-          { code: 'FracturedSystem', since: iso(-48_000), cause: 'north-1 does not answer (site loss).', nextStep: 'Handshake when north-1 is back.', clearedBy: ['reverse-resync'] },
-          { code: 'Fenced', since: iso(-31_000), cause: 'The home source was demoted by a forced failover.', nextStep: null, clearedBy: ['reverse-resync'] },
+          {
+            code: 'FracturedSystem',
+            since: iso(-48_000),
+            cause: 'north-1 does not answer (site loss).',
+            nextStep: 'Handshake when north-1 is back.',
+            clearedBy: ['reverse-resync'],
+          },
+          {
+            code: 'Fenced',
+            since: iso(-31_000),
+            cause: 'The home source was demoted by a forced failover.',
+            nextStep: null,
+            clearedBy: ['reverse-resync'],
+          },
         ],
         lag: { writes: 6204, bytes: 25_411_584, seconds: 31 },
         fractureLog: { regions: 1024, dirty: 182, regionSizeBytes: 65536 },
@@ -212,7 +359,16 @@ export const disaster = (): Live => {
       volume('payroll-copy'),
       volume('orders-copy', { state: 'serving', cp: 1850, sequence: 407_427 }),
     ],
-    faults: [{ id: 'flt-1', kind: 'site-loss', subject: 'site/north', message: 'Site north is lost: 1 server without power, 1 link cut.', parameters: {}, injectedAt: iso(-48_000) }],
+    faults: [
+      {
+        id: 'flt-1',
+        kind: 'site-loss',
+        subject: 'site/north',
+        message: 'Site north is lost: 1 server without power, 1 link cut.',
+        parameters: {},
+        injectedAt: iso(-48_000),
+      },
+    ],
   };
 };
 
@@ -227,18 +383,55 @@ export const resyncing = (): Live => {
         imageState: 'Synchronizing',
         direction: 'reversed',
         acting: 'south',
-        conditions: [{ code: 'DirectionLocked', since: iso(-4_000), cause: 'reverse', nextStep: 'Synchronized when the list is done.', clearedBy: ['rollback'] }],
+        conditions: [
+          {
+            code: 'DirectionLocked',
+            since: iso(-4_000),
+            cause: 'reverse',
+            nextStep: 'Synchronized when the list is done.',
+            clearedBy: ['rollback'],
+          },
+        ],
         lag: { writes: 212, bytes: 868_352, seconds: 1.4 },
         fractureLog: { regions: 1024, dirty: 71, regionSizeBytes: 65536 },
-        sync: { job: 'job-9', direction: 'reversed', state: 'running', doneBytes: 19 * MIB, totalBytes: 45 * MIB, copiedBytes: Math.round(7.2 * MIB), rateBytesPerSecond: Math.round(6.1 * MIB), etaSeconds: 4.2 },
+        sync: {
+          job: 'job-9',
+          direction: 'reversed',
+          state: 'running',
+          doneBytes: 19 * MIB,
+          totalBytes: 45 * MIB,
+          copiedBytes: Math.round(7.2 * MIB),
+          rateBytesPerSecond: Math.round(6.1 * MIB),
+          etaSeconds: 4.2,
+        },
         actions: actions(['pause', 'fracture'], 'R04'),
       }),
     ],
     jobs: [
       ...(live.jobs ?? []),
-      { id: 'job-9', kind: 'mirror/reverse-resync', subject: 'mirror/orders', state: 'running', phase: 'comparing marked regions', progress: 0.42, rateBytesPerSecond: Math.round(6.1 * MIB), etaSeconds: 4.2, canPause: true, canCancel: true, createdAt: iso(-4_000), endedAt: null, result: null, error: null },
+      {
+        id: 'job-9',
+        kind: 'mirror/reverse-resync',
+        subject: 'mirror/orders',
+        state: 'running',
+        phase: 'comparing marked regions',
+        progress: 0.42,
+        rateBytesPerSecond: Math.round(6.1 * MIB),
+        etaSeconds: 4.2,
+        canPause: true,
+        canCancel: true,
+        createdAt: iso(-4_000),
+        endedAt: null,
+        result: null,
+        error: null,
+      },
     ],
-    volumes: [volume('payroll'), volume('orders', { state: 'secondary' }), volume('payroll-copy'), volume('orders-copy', { state: 'serving', cp: 1850 })],
+    volumes: [
+      volume('payroll'),
+      volume('orders', { state: 'secondary' }),
+      volume('payroll-copy'),
+      volume('orders-copy', { state: 'serving', cp: 1850 }),
+    ],
   };
 };
 
@@ -294,7 +487,13 @@ export function drill(at: number, over: Partial<Drill> = {}): Drill {
       startedAt: index < at ? iso(-60_000 + index * 4000) : null,
       endedAt: index < at ? iso(-58_600 + index * 4000) : null,
       progress: null,
-      facts: index < at && id === 'workload' ? [{ label: 'Acknowledged writes', value: '4 096' }, { label: 'Queue depth', value: '4' }] : [],
+      facts:
+        index < at && id === 'workload'
+          ? [
+              { label: 'Acknowledged writes', value: '4 096' },
+              { label: 'Queue depth', value: '4' },
+            ]
+          : [],
     })),
     report: null,
     error: null,

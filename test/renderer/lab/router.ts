@@ -28,14 +28,24 @@ export class MemoryLab {
 
   constructor(live: Live, host: Partial<HostStatus> = {}) {
     this.live = live;
-    this.host = { lab: 'open', host: 'headless', directory: '/labs/demo', version: '0.1.0', engineStarts: 1, lastCrash: null, error: null, ...host };
+    this.host = {
+      lab: 'open',
+      host: 'headless',
+      directory: '/labs/demo',
+      version: '0.1.0',
+      engineStarts: 1,
+      lastCrash: null,
+      error: null,
+      ...host,
+    };
     this.events = makeEvents(live.lastEventId);
   }
 
   /** Publishes a delta and keeps the snapshot up to date. */
   push(delta: Partial<Omit<Live, 'kind'>>): void {
     this.live = { ...this.live, ...delta, kind: 'snapshot' };
-    for (const listener of this.listeners) listener({ at: this.live.at, lastEventId: this.live.lastEventId, ...delta, kind: 'delta' });
+    for (const listener of this.listeners)
+      listener({ at: this.live.at, lastEventId: this.live.lastEventId, ...delta, kind: 'delta' });
   }
 
   asks(procedure: string, input: unknown): void {
@@ -68,7 +78,22 @@ export class MemoryLab {
 }
 
 function job(kind: string, subject: string): Job {
-  return { id: 'job-42', kind, subject, state: 'done', phase: 'done', progress: 1, rateBytesPerSecond: null, etaSeconds: null, canPause: false, canCancel: false, createdAt: iso(), endedAt: iso(), result: {}, error: null };
+  return {
+    id: 'job-42',
+    kind,
+    subject,
+    state: 'done',
+    phase: 'done',
+    progress: 1,
+    rateBytesPerSecond: null,
+    etaSeconds: null,
+    canPause: false,
+    canCancel: false,
+    createdAt: iso(),
+    endedAt: iso(),
+    result: {},
+    error: null,
+  };
 }
 
 function preview(lab: MemoryLab, name: string, action: MirrorAction): MirrorPreview {
@@ -87,10 +112,21 @@ function preview(lab: MemoryLab, name: string, action: MirrorAction): MirrorPrev
           'The role epoch rises to 2; north-1 is fenced when it returns.',
           'orders-copy accepts host writes; changed regions are tracked for the way back.',
         ]
-      : [`${name} is drained and the final consistency point committed on both sides.`, 'Roles are swapped; hosts are admitted at the other side.'],
+      : [
+          `${name} is drained and the final consistency point committed on both sides.`,
+          'Roles are swapped; hosts are admitted at the other side.',
+        ],
     winner: found.destination,
     overwritten: null,
-    loss: forced ? { writes: 0, bytes: 0, seconds: 0, known: false, text: 'None known at 03:29:12; north-1 may have acknowledged writes alone after that.' } : null,
+    loss: forced
+      ? {
+          writes: 0,
+          bytes: 0,
+          seconds: 0,
+          known: false,
+          text: 'None known at 03:29:12; north-1 may have acknowledged writes alone after that.',
+        }
+      : null,
     lastSafe: { cp: 1842, sequence: 401_223, at: iso(-48_000) },
     expectedSeconds: 1.2,
     kept: null,
@@ -98,12 +134,16 @@ function preview(lab: MemoryLab, name: string, action: MirrorAction): MirrorPrev
   };
 }
 
-const wave = (index: number, base: number, swing: number): number => base + Math.sin(index / 5) * swing + Math.sin(index * 1.7) * swing * 0.4;
+const wave = (index: number, base: number, swing: number): number =>
+  base + Math.sin(index / 5) * swing + Math.sin(index * 1.7) * swing * 0.4;
 
 function timeline(): ConsistencyPoint[] {
   const phases = ['seal', 'sync', 'destination-prepared', 'source-label', 'destination-committed', 'retire'] as const;
   return Array.from({ length: 50 }, (_, index) => {
-    const durations = phases.map((phase, at) => ({ phase, durationMs: Math.round(wave(index + at * 3, [1, 22, 5, 8, 6, 2][at] ?? 1, 0.6) * 10) / 10 }));
+    const durations = phases.map((phase, at) => ({
+      phase,
+      durationMs: Math.round(wave(index + at * 3, [1, 22, 5, 8, 6, 2][at] ?? 1, 0.6) * 10) / 10,
+    }));
     return {
       number: 1842 - index,
       trigger: index % 7 === 3 ? 'half-full' : 'timer',
@@ -141,7 +181,22 @@ export function routerOf(lab: MemoryLab) {
       }),
     },
     lab: {
-      info: os.lab.info.handler(() => ({ id: 'lab-1', name: 'demo', directory: lab.host.directory, formatVersion: 1, demo: 'two-site', createdAt: iso(-600_000), openedAt: iso(-600_000), now: iso(), sites: 2, servers: 2, volumes: 4, mirrors: 2, usedBytes: 378 * 2 ** 20, freeBytes: null })),
+      info: os.lab.info.handler(() => ({
+        id: 'lab-1',
+        name: 'demo',
+        directory: lab.host.directory,
+        formatVersion: 1,
+        demo: 'two-site',
+        createdAt: iso(-600_000),
+        openedAt: iso(-600_000),
+        now: iso(),
+        sites: 2,
+        servers: 2,
+        volumes: 4,
+        mirrors: 2,
+        usedBytes: 378 * 2 ** 20,
+        freeBytes: null,
+      })),
       opening: os.lab.opening.handler(absent),
       check: os.lab.check.handler(absent),
     },
@@ -152,9 +207,33 @@ export function routerOf(lab: MemoryLab) {
       create: os.mirror.create.handler(absent),
       preview: os.mirror.preview.handler(({ input }) => preview(lab, input.mirror, input.action)),
       history: os.mirror.history.handler(() => [
-        { at: iso(-31_000), event: 38, from: 'Synchronized', to: 'Outdated', conditions: ['Fenced'], direction: 'reversed', message: 'Forced failover to south; 312 records replayed.' },
-        { at: iso(-480_000), event: 12, from: 'Synchronizing', to: 'Synchronized', conditions: ['Active'], direction: 'forward', message: 'Full sync finished at CP 14.' },
-        { at: iso(-590_000), event: 7, from: 'NotEstablished', to: 'Synchronizing', conditions: ['DirectionLocked'], direction: 'forward', message: 'Full sync started.' },
+        {
+          at: iso(-31_000),
+          event: 38,
+          from: 'Synchronized',
+          to: 'Outdated',
+          conditions: ['Fenced'],
+          direction: 'reversed',
+          message: 'Forced failover to south; 312 records replayed.',
+        },
+        {
+          at: iso(-480_000),
+          event: 12,
+          from: 'Synchronizing',
+          to: 'Synchronized',
+          conditions: ['Active'],
+          direction: 'forward',
+          message: 'Full sync finished at CP 14.',
+        },
+        {
+          at: iso(-590_000),
+          event: 7,
+          from: 'NotEstablished',
+          to: 'Synchronizing',
+          conditions: ['DirectionLocked'],
+          direction: 'forward',
+          message: 'Full sync started.',
+        },
       ]),
       stateMachine: os.mirror.stateMachine.handler(() => stateMachine),
       lagSeries: os.mirror.lagSeries.handler(() => {
@@ -163,7 +242,10 @@ export function routerOf(lab: MemoryLab) {
         return { at, writes: busy, bytes: busy.map((one) => one * 4096), seconds: busy.map((one) => one / 200) };
       }),
       ...(Object.fromEntries(
-        MIRROR_ACTIONS.map((action) => [action, (os.mirror[action] as typeof os.mirror.resync).handler(({ input }) => act(action)(input))]),
+        MIRROR_ACTIONS.map((action) => [
+          action,
+          (os.mirror[action] as typeof os.mirror.resync).handler(({ input }) => act(action)(input)),
+        ]),
       ) as Record<MirrorAction, never>),
     },
     metrics: {
@@ -185,7 +267,10 @@ export function routerOf(lab: MemoryLab) {
     },
     server: {
       list: os.server.list.handler(absent),
-      show: os.server.show.handler(({ input }) => ({ ...lab.live.servers!.find((one) => one.name === input.server)!, timeline: timeline() })),
+      show: os.server.show.handler(({ input }) => ({
+        ...lab.live.servers!.find((one) => one.name === input.server)!,
+        timeline: timeline(),
+      })),
       create: os.server.create.handler(absent),
       powerOff: os.server.powerOff.handler(absent),
       powerOn: os.server.powerOn.handler(absent),
@@ -195,7 +280,9 @@ export function routerOf(lab: MemoryLab) {
       list: os.event.list.handler(({ input }) => {
         const { after, before, limit = 100, severity, kind } = input ?? {};
         const chosen = lab.events.filter(
-          (one) => (severity === undefined || SEVERITIES.indexOf(one.severity) <= SEVERITIES.indexOf(severity)) && (kind === undefined || one.kind.startsWith(kind)),
+          (one) =>
+            (severity === undefined || SEVERITIES.indexOf(one.severity) <= SEVERITIES.indexOf(severity)) &&
+            (kind === undefined || one.kind.startsWith(kind)),
         );
         const page =
           after !== undefined
@@ -212,15 +299,34 @@ export function routerOf(lab: MemoryLab) {
       list: os.job.list.handler(() => [...(lab.live.jobs ?? [])]),
       show: os.job.show.handler(absent),
       wait: os.job.wait.handler(absent),
-      cancel: os.job.cancel.handler(({ input }) => (lab.asks('job.cancel', input), job('mirror/resync', 'mirror/orders'))),
+      cancel: os.job.cancel.handler(
+        ({ input }) => (lab.asks('job.cancel', input), job('mirror/resync', 'mirror/orders')),
+      ),
       pause: os.job.pause.handler(({ input }) => (lab.asks('job.pause', input), job('mirror/resync', 'mirror/orders'))),
-      resume: os.job.resume.handler(({ input }) => (lab.asks('job.resume', input), job('mirror/resync', 'mirror/orders'))),
+      resume: os.job.resume.handler(
+        ({ input }) => (lab.asks('job.resume', input), job('mirror/resync', 'mirror/orders')),
+      ),
     },
     workload: {
       list: os.workload.list.handler(() => [...(lab.live.workloads ?? [])]),
       start: os.workload.start.handler(({ input }) => {
         lab.asks('workload.start', input);
-        return { id: 'wl-2', volume: input.volume, profile: input.profile ?? 'mixed', queueDepth: 4, ratePerSecond: 200, readPercent: 30, state: 'running', cause: null, startedAt: iso(), endedAt: null, acknowledgedWrites: 0, verifiedReads: 0, failedOperations: 0, operationsPerSecond: 0 };
+        return {
+          id: 'wl-2',
+          volume: input.volume,
+          profile: input.profile ?? 'mixed',
+          queueDepth: 4,
+          ratePerSecond: 200,
+          readPercent: 30,
+          state: 'running',
+          cause: null,
+          startedAt: iso(),
+          endedAt: null,
+          acknowledgedWrites: 0,
+          verifiedReads: 0,
+          failedOperations: 0,
+          operationsPerSecond: 0,
+        };
       }),
       stop: os.workload.stop.handler(({ input }) => (lab.asks('workload.stop', input), [])),
       audit: os.workload.audit.handler(({ input }) => {
@@ -232,7 +338,14 @@ export function routerOf(lab: MemoryLab) {
       list: os.fault.list.handler(() => [...(lab.live.faults ?? [])]),
       inject: os.fault.inject.handler(({ input }) => {
         lab.asks('fault.inject', input);
-        const fault = { id: 'flt-9', kind: input.fault.kind, subject: 'site/north', message: 'Injected by a test.', parameters: {}, injectedAt: iso() };
+        const fault = {
+          id: 'flt-9',
+          kind: input.fault.kind,
+          subject: 'site/north',
+          message: 'Injected by a test.',
+          parameters: {},
+          injectedAt: iso(),
+        };
         lab.push({ faults: [fault], lastEventId: lab.live.lastEventId + 1 });
         return fault;
       }),
@@ -258,7 +371,9 @@ export function routerOf(lab: MemoryLab) {
         lab.push({ drills: [next] });
         return next;
       }),
-      cancel: os.drill.cancel.handler(({ input }) => (lab.asks('drill.cancel', input), drill(0, { state: 'cancelled' }))),
+      cancel: os.drill.cancel.handler(
+        ({ input }) => (lab.asks('drill.cancel', input), drill(0, { state: 'cancelled' })),
+      ),
       status: os.drill.status.handler(() => lab.live.drills?.[0] ?? null),
       list: os.drill.list.handler(() => [...(lab.live.drills ?? [])]),
     },

@@ -30,6 +30,8 @@ const server = createServer((request, response) => {
 });
 new WebSocketServer({ server, path: '/rpc' }).on('connection', (socket) => {
   const lab = (scenes[scene] ?? scenes['calm'])?.();
-  if (lab !== undefined) new RPCHandler(routerOf(lab)).upgrade(socket, { context: {} });
+  if (lab !== undefined) void new RPCHandler(routerOf(lab)).upgrade(socket, { context: {} });
 });
-server.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => process.stdout.write(`${JSON.stringify(server.address())}\n`));
+server.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () =>
+  process.stdout.write(`${JSON.stringify(server.address())}\n`),
+);
