@@ -56,6 +56,6 @@ export class DurableRecord {
   private patch(through: number): Patch {
     const patch: Record<string, unknown> = {};
     for (const [key, { value, at }] of this.waiting) if (at <= through) patch[key] = value;
-    return patch as Patch;
+    return patch;
   }
 }

@@ -32,7 +32,7 @@ export class Keeper {
   private waiting: { readonly record: LogRecord; readonly stream: number }[] = [];
   private inFlight: { readonly logSequence: number; readonly stream: number }[] = [];
   /** Per half: highest source sequence of each relationship's entries in it. */
-  private readonly contents: [Map<string, number>, Map<string, number>] = [new Map(), new Map()];
+  private readonly contents: [Map<string, number>, Map<string, number>] = [new Map<string, number>(), new Map<string, number>()];
   private active: HalfIndex;
 
   constructor(

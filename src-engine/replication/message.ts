@@ -59,3 +59,9 @@ export function decodeMessage(frame: Uint8Array): Message | null {
     return null;
   }
 }
+
+/** A text of a message's parameters; '' where it is missing or no text. */
+export function textOf(parameters: JsonObject, key: string): string {
+  const value = parameters[key];
+  return typeof value === 'string' ? value : '';
+}

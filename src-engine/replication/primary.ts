@@ -565,6 +565,7 @@ class JoinedSession implements CpMirrorSession {
             digest: this.digest.toString(),
             transition: this.transition,
             generation,
+            cut: this.cut,
           });
           committed = true;
           this.side.committed(this.cp, Number(result['ownCp']), this.applied, this.transition);

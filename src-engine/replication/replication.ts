@@ -4,6 +4,7 @@ import type { CommitRequest, JsonObject, Pool } from '../pool/index.ts';
 import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
 import { FractureLog } from './fracture-log.ts';
 import { Keeper } from './keeper.ts';
+import { textOf } from './message.ts';
 import { Peer, PeerRefusedError, type Answer } from './peer.ts';
 import { newRelationshipRecord, openGeneration, type Generation, type RelationshipRecord } from './record.ts';
 import { regionsOf } from './region-set.ts';
@@ -39,6 +40,7 @@ interface PeerParts {
   openKeeper: Keeper | null;
 }
 
+const NO_SESSION = -1;
 const MIRROR_LOG_RESERVE_BYTES = 256 * 1024;
 
 /** The relationships of one server: their peers, streams, mirror logs, handshakes and actions. */
@@ -218,7 +220,10 @@ export class Replication {
   }
 
   private connected(serverId: string, hello: JsonObject): void {
-    this.peers.get(serverId)?.stream.reset();
+    const parts = this.peers.get(serverId);
+    parts?.stream.reset();
+    // A restarted source numbers its sessions from one again: what follows is a new stream whatever it is called.
+    parts?.openKeeper?.begin(NO_SESSION);
     this.deps.runtime.covered('peer/connected');
     this.deps.report('peer/connected', 'info', serverId, `connected to ${this.deps.nameOf(serverId)}`);
     const views = hello['relationships'];
@@ -326,11 +331,11 @@ export class Replication {
       case 'cp-blocks':
         return this.background(parameters, (rel) => rel.secondary.cpBlocks(parameters, body));
       case 'cut-release':
-        return this.background(parameters, (rel) => rel.secondary.releaseCut(String(parameters['name'])));
+        return this.background(parameters, (rel) => rel.secondary.releaseCut(textOf(parameters, 'name')));
       case 'fractured':
         return this.background(parameters, (rel) => rel.secondary.leave());
       case 'stream-refused': {
-        const rel = this.relationships.get(String(parameters['relationship']));
+        const rel = this.relationships.get(textOf(parameters, 'relationship'));
         if (rel !== undefined) void rel.primary.fracture('disk', 'the destination has no room');
         return;
       }
@@ -340,7 +345,7 @@ export class Replication {
   }
 
   private background(parameters: JsonObject, work: (rel: Relationship) => Promise<void>): void {
-    const rel = this.relationships.get(String(parameters['relationship']));
+    const rel = this.relationships.get(textOf(parameters, 'relationship'));
     if (rel === undefined) return;
     rel.serial(() => work(rel)).catch((error: unknown) => {
       if (error instanceof PeerRefusedError) rel.secondary.joined = false;
@@ -350,7 +355,7 @@ export class Replication {
 
   private async call(serverId: string, method: string, parameters: JsonObject, body: Uint8Array): Promise<Answer> {
     if (method === 'create') return { result: await this.roles.createSecondary(serverId, parameters) };
-    const rel = this.relationships.get(String(parameters['relationship']));
+    const rel = this.relationships.get(textOf(parameters, 'relationship'));
     if (rel?.record.peerServerId !== serverId) throw new PeerRefusedError('no such relationship', { cause: 'unknown-relationship' });
     switch (method) {
       case 'join':
@@ -374,7 +379,7 @@ export class Replication {
         await rel.serial(() => rel.secondary.commitResync());
         return { result: {} };
       case 'verify-compare': {
-        const differing = await rel.serial(() => answerCompare(rel, String(parameters['name']), Number(parameters['first']), Number(parameters['count']), body));
+        const differing = await rel.serial(() => answerCompare(rel, textOf(parameters, 'name'), Number(parameters['first']), Number(parameters['count']), body));
         return { result: { differing } };
       }
       case 'overwrite-begin':

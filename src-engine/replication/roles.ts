@@ -1,5 +1,6 @@
 import type { JsonObject } from '../pool/index.ts';
 import { BLOCK_BYTES } from '../volume/index.ts';
+import { textOf } from './message.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
 import { basePair, type FractureCause, type Generation } from './record.ts';
 import type { Relationship } from './relationship.ts';
@@ -140,7 +141,7 @@ export class Roles {
 
   private async serve(rel: Relationship, theirs: RelationshipView): Promise<void> {
     const mine = rel.record;
-    if (rel.primary.mode === 'joined' || rel.primary.mode === 'required' && this.strictlyHeld(rel) === false) return;
+    if (rel.primary.mode === 'joined' || rel.primary.mode === 'required' && !this.strictlyHeld(rel)) return;
     if (this.resyncs.has(rel.id) || rel.primary.mode === 'fracturing') return;
     if (mine.image === 'Diverged' || theirs.image === 'Diverged') return;
     await this.takeKept(rel, theirs);
@@ -445,10 +446,10 @@ export class Roles {
   }
 
   async createSecondary(serverId: string, parameters: JsonObject): Promise<JsonObject> {
-    const volumeId = String(parameters['volume']);
+    const volumeId = textOf(parameters, 'volume');
     const volume = this.replication.deps.volume(volumeId);
     if (volume === undefined) throw new PeerRefusedError('the destination volume does not exist', { code: 'volume/not-found' });
-    const id = String(parameters['relationship']);
+    const id = textOf(parameters, 'relationship');
     const existing = this.replication.get(id);
     if (existing === undefined) {
       if (volume.mirror !== null) throw new PeerRefusedError('the destination volume is in a relationship already', { code: 'mirror/volume-in-use' });
@@ -457,9 +458,9 @@ export class Roles {
         throw new PeerRefusedError(`the source has ${String(sizeBytes)} bytes, the destination ${String(volume.sizeBytes)}; grow the smaller`, { code: 'R19' });
       }
       const rel = await this.replication.create(volume, {
-        id, name: String(parameters['name']), policy: parameters['policy'] === 'strict' ? 'strict' : 'availability',
+        id, name: textOf(parameters, 'name'), policy: parameters['policy'] === 'strict' ? 'strict' : 'availability',
         recovery: parameters['recovery'] === 'manual' ? 'manual' : 'automatic', home: 'destination',
-        peerServerId: serverId, peerVolumeId: String(parameters['sourceVolume']),
+        peerServerId: serverId, peerVolumeId: textOf(parameters, 'sourceVolume'),
       });
       rel.marks.clearAll();
       await rel.marks.flush();

@@ -11,6 +11,7 @@ import {
 } from '../volume/index.ts';
 import { decodeBlockList } from './block-list.ts';
 import { CpDigest } from './digest.ts';
+import { textOf } from './message.ts';
 import { PeerRefusedError } from './peer.ts';
 import { basePair } from './record.ts';
 import type { Relationship } from './relationship.ts';
@@ -116,7 +117,7 @@ export class SecondarySide {
   /** The source takes the volume into its stream: first everything held goes into the image. */
   async join(parameters: JsonObject): Promise<JsonObject> {
     await this.drain();
-    const logId = String(parameters['logId']);
+    const logId = textOf(parameters, 'logId');
     const through = Number(parameters['through']);
     if (this.rel.record.position?.logId !== logId || this.rel.record.position.sequence < through) {
       await this.rel.change({
@@ -153,17 +154,18 @@ export class SecondarySide {
     else if (image === 'Synchronized') await this.rel.change({ image: 'Consistent' });
   }
 
-  private forget(): void {
-    this.use?.stage.abandon();
-    if (this.use?.kind === 'cp') this.rel.deps.pool.unreserve(this.use.reservedBlocks);
+  private async forget(): Promise<void> {
+    const { use, prepared } = this;
     this.use = null;
-    this.prepared?.stage.abandon();
     this.prepared = null;
+    if (use?.kind === 'cp') this.rel.deps.pool.unreserve(use.reservedBlocks);
+    await use?.stage.abandon();
+    await prepared?.stage.abandon();
   }
 
   /** Applies every entry held, in a consistency point of the own pool. Forgets what was prepared (data-path.md 4). */
   async drain(): Promise<void> {
-    this.forget();
+    await this.forget();
     const entries = this.entries;
     if (entries.length === 0) return;
     const last = entries.at(-1);
@@ -186,8 +188,8 @@ export class SecondarySide {
       },
     }));
     this.rel.deps.runtime.covered('secondary/drained');
+    this.drainedSinceCommitted += entries.filter((entry) => entry.sequence <= last.sequence).length;
     this.dropThrough(last.sequence);
-    this.drainedSinceCommitted += entries.length;
     volume.rootSwung(0);
     this.rel.deps.positionMoved();
   }
@@ -251,7 +253,7 @@ export class SecondarySide {
   private async stageFor(cp: number, blocks: number): Promise<Extract<StageUse, { kind: 'cp' }>> {
     if (this.use?.kind === 'cp' && this.use.cp === cp) return this.use;
     if (this.use?.kind === 'resync') await this.commitResync();
-    this.forget();
+    await this.forget();
     const { pool, volume } = this.rel.deps;
     if (!pool.reserve(blocks))
       throw new PeerRefusedError('the destination has no room for this consistency point', { cause: 'disk' });
@@ -295,11 +297,11 @@ export class SecondarySide {
     await use.stage.finish();
     const digest = use.digest.toString();
     if (digest !== parameters['digest']) {
-      this.forget();
+      await this.forget();
       this.rel.report(
         'mirror/digest-mismatch',
         'alert',
-        `consistency point ${String(cp)} differs: ${digest} here, ${String(parameters['digest'])} at the source`,
+        `consistency point ${String(cp)} differs: ${digest} here, ${textOf(parameters, 'digest')} at the source`,
       );
       throw new PeerRefusedError('the digests of the consistency point differ', { cause: 'digest' });
     }

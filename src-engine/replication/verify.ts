@@ -1,5 +1,6 @@
 import { BLOCK_BYTES } from '../volume/index.ts';
 import { REGION_BLOCKS, RegionSet } from './region-set.ts';
+import { PeerRefusedError } from './peer.ts';
 import type { Relationship } from './relationship.ts';
 import { ResyncInterruptedError } from './resync.ts';
 
@@ -88,7 +89,8 @@ export class Verify {
 export async function answerCompare(rel: Relationship, name: string, first: number, count: number, hashes: Uint8Array): Promise<readonly number[]> {
   const { pool, volume, runtime } = rel.deps;
   const kept = volume.record.keptRoots.find((root) => root.name === name);
-  if (kept === undefined || hashes.length !== count * 16) return [];
+  if (kept === undefined) throw new PeerRefusedError('the root to compare with is not kept here', { cause: 'no-cut' });
+  if (hashes.length !== count * 16) throw new PeerRefusedError('the list of hashes cannot be read', {});
   const bytes = new Uint8Array(count * BLOCK_BYTES);
   await pool.read(kept.root, first, count, bytes);
   const differing: number[] = [];

@@ -3,7 +3,7 @@ import type { JsonObject, Pool, Stage, VolumeRecord } from '../pool/index.ts';
 import type { Log, SealedHalf } from '../nvlog/index.ts';
 import type { BlockContent, FrozenImage } from './frozen.ts';
 import { EMPTY_IMAGE } from './frozen.ts';
-import type { CpMirrorSession } from './mirroring.ts';
+import type { CpMirrorOutcome, CpMirrorSession } from './mirroring.ts';
 import type { LoggedVolume } from './volume.ts';
 
 /** Steps of a consistency point (replication.md 3.11). */
@@ -44,6 +44,7 @@ interface VolumePart {
   readonly session: CpMirrorSession | null;
   readonly attributesDue: boolean;
   stage: Stage | null;
+  outcome: CpMirrorOutcome | 'waiting';
   old: ReadonlyMap<number, BlockContent>;
 }
 
@@ -183,7 +184,7 @@ export class ConsistencyPoints {
         const image = volume.freeze();
         const session = volume.mirror?.seal(image !== null) ?? null;
         const attributesDue = image !== null || volume.mirror?.attributesChanged === true;
-        return { volume, image, session, attributesDue, stage: null, old: NO_OLD };
+        return { volume, image, session, attributesDue, stage: null, outcome: 'waiting', old: NO_OLD };
       });
       return { pool, volumes: volumes.filter((v) => v.image !== null || v.session !== null || v.attributesDue), cp: 0, label: null };
     }).filter((part) => part.volumes.length > 0);
@@ -247,11 +248,15 @@ export class ConsistencyPoints {
 
   private async commitMirrors(part: PoolPart): Promise<void> {
     const label = part.label ?? part.pool.lastLabel;
-    await Promise.all(part.volumes.map((v) => v.session?.labelled(label)));
+    await Promise.all(
+      part.volumes.map(async (v) => {
+        if (v.session !== null) v.outcome = await v.session.labelled(label);
+      }),
+    );
   }
 }
 
 function mirrorCounts(v: VolumePart): CpSummary['mirrors'] {
   if (v.session === null) return [];
-  return [{ relationshipId: v.session.relationshipId, ...v.session.counts(), outcome: 'committed' }];
+  return [{ relationshipId: v.session.relationshipId, ...v.session.counts(), outcome: v.outcome }];
 }

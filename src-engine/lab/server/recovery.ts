@@ -11,7 +11,7 @@ export function applyControlRecord(rel: Relationship, kind: 'fracture' | 'genera
     rel.set({ generation: payload['generation'] as unknown as typeof rel.record.generation, opening: '' });
     return;
   }
-  const opening = String(payload['opening']);
+  const opening = typeof payload['opening'] === 'string' ? payload['opening'] : '';
   const opened = rel.record.generation.current === opening || rel.record.generation.history.includes(opening);
   rel.set({
     image: payload['image'] as typeof rel.record.image,
