@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import { Shelf } from '../../src-engine/disk/index.ts';
 import { Pool } from '../../src-engine/pool/index.ts';
@@ -201,6 +202,14 @@ export async function makeScene(options: SceneOptions): Promise<Scene> {
 export function diskImages(world: SimulatedWorld, arrayId: string): ReadonlyMap<string, Uint8Array> {
   const disk = world.storage(arrayId);
   return new Map(disk.paths('disk-').map((path) => [path, disk.peek(path)]));
+}
+
+export function hash(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+export function hashes(files: ReadonlyMap<string, Uint8Array>): Record<string, string> {
+  return Object.fromEntries([...files].map(([path, bytes]) => [path, hash(bytes)]));
 }
 
 /** What is reachable from the root on disk now, read from a copy of the array by a pool of its own: log and memory play no part. */
