@@ -1,6 +1,6 @@
 import { Shelf } from '../../src-engine/disk/index.ts';
 import { createSimulatedWorld, type SimulatedWorld } from '../../src-engine/runtime/simulated/index.ts';
-import type { PlantedBug } from '../../src-engine/runtime/index.ts';
+import type { PlantedBug, Runtime, Session } from '../../src-engine/runtime/index.ts';
 import { DEFAULT_SERVER_SETTINGS, StorageServer, type CpPhase, type CpSummary, type ServerEvent, type ServerSettings } from '../../src-engine/lab/server/index.ts';
 
 export const MIB = 1024 * 1024;
@@ -17,6 +17,8 @@ export class SimulatedSite {
   readonly id: string;
   readonly events: ServerEvent[] = [];
   onCpPhase: ((phase: CpPhase, cp: CpSummary) => void) | null = null;
+  /** Sees every frame that this server sends, as its parts. */
+  onSent: ((parts: readonly Uint8Array[]) => void) | null = null;
   server: StorageServer | null = null;
   private readonly world: SimulatedWorld;
   private readonly spec: SiteSpec;
@@ -43,7 +45,7 @@ export class SimulatedSite {
       ? await Shelf.open(arrayStorage)
       : await Shelf.create(arrayStorage, { arrayId: `array-${this.id}`, disks: Array.from({ length: this.spec.disks }, (_, slot) => ({ slot, sizeBytes: this.spec.diskBytes })) });
     const server = new StorageServer({
-      id: this.id, name: this.id, site: this.id, runtime, logStorage: storageOf(`server-${this.id}`),
+      id: this.id, name: this.id, site: this.id, runtime: this.tapped(runtime), logStorage: storageOf(`server-${this.id}`),
       shelves: new Map([[`array-${this.id}`, shelf]]),
       pools: this.made ? [{ poolId: `pool-${this.id}`, arrayId: `array-${this.id}` }] : [],
       settings: this.settings, nameOf: (id) => id, report: (event) => { this.events.push(event); },
@@ -56,6 +58,25 @@ export class SimulatedSite {
       this.made = true;
     }
     return server;
+  }
+
+  private tapped(runtime: Runtime): Runtime {
+    const tap = (session: Session): Session => {
+      const send = session.send.bind(session);
+      session.send = (parts) => {
+        this.onSent?.(parts);
+        send(parts);
+      };
+      return session;
+    };
+    const { network } = runtime;
+    return {
+      ...runtime,
+      network: {
+        listen: (onSession) => network.listen((session) => { onSession(tap(session)); }),
+        dial: async (address) => tap(await network.dial(address)),
+      },
+    };
   }
 
   crash(): void {
@@ -85,6 +106,21 @@ export async function makePair(options: { readonly seed: number; readonly volume
   if (outcome.kind === 'refused') throw new Error(outcome.refusal.message);
   if (outcome.kind === 'running') outcome.finished.catch(() => undefined);
   return { world, north, south };
+}
+
+/** Two sources with one destination: `v` at north and `x` at west, mirrored to `w` and `y` at south as `m` and `n`. */
+export async function makeTrio(options: { readonly seed: number; readonly volumeBytes?: number; readonly settings?: Partial<ServerSettings> }): Promise<Pair & { readonly west: SimulatedSite }> {
+  const pair = await makePair(options);
+  const { world, south } = pair;
+  const west = new SimulatedSite(world, { id: 'west', level: 'raid1', disks: 2, diskBytes: 24 * MIB }, options.settings ?? {});
+  await world.settle(west.boot());
+  const sizeBytes = options.volumeBytes ?? 4 * MIB;
+  await world.settle(west.up.createVolume({ id: 'x', name: 'x', poolId: 'pool-west', sizeBytes }));
+  await world.settle(south.up.createVolume({ id: 'y', name: 'y', poolId: 'pool-south', sizeBytes }));
+  const outcome = await world.settle(west.up.createRelationship({ id: 'n', name: 'n', volumeId: 'x', peerServerId: 'south', peerVolumeId: 'y', policy: 'availability', recovery: 'automatic' }));
+  if (outcome.kind !== 'running') throw new Error('the second relationship starts');
+  await world.settle(outcome.finished);
+  return { ...pair, west };
 }
 
 export function imageState(site: SimulatedSite): string {
