@@ -16,13 +16,13 @@ const MAXIMUM_BUFFERED_BYTES = 8 * 1024 * 1024;
 /**
  * What happens to a write (replication.md 3.12, 3.13):
  * `marked`: fractured or never established; its regions are marked.
- * `joined`: forwarded, acknowledgements do not wait (resync).
+ * `joined`: forwarded, acknowledgements do not wait (resync), except after a strict mirror was lost.
  * `required`: forwarded, acknowledgements after `requiredAfter` wait for the destination.
  * `fracturing`: the fracture record is on its way to the log; acknowledgements still wait.
  */
 type Forwarding =
   | { readonly kind: 'marked' }
-  | { readonly kind: 'joined' }
+  | { readonly kind: 'joined'; readonly acknowledges: boolean }
   | { readonly kind: 'required'; readonly requiredAfter: number }
   | { readonly kind: 'fracturing'; readonly requiredAfter: number };
 
@@ -50,6 +50,7 @@ export class PrimarySide implements VolumeMirror {
   private membership = 0;
   /** Regions of records found in the log at start, owed until the handshake says what the destination holds. */
   private recovered: { readonly sequence: number; readonly offset: number; readonly length: number }[] = [];
+  private strictHold = false;
   private strictTimer: { cancel(): void } | null = null;
   /** While a resync runs: the root to keep, and blocks that later consistency points carry. */
   resyncRoot: ResyncRoot | null = null;
@@ -71,6 +72,11 @@ export class PrimarySide implements VolumeMirror {
 
   get mode(): Forwarding['kind'] {
     return this.forwarding.kind;
+  }
+
+  /** Policy `strict` and the mirror is lost: nothing is acknowledged and hosts wait until it is synchronized again. */
+  get holdsHosts(): boolean {
+    return this.strictHold;
   }
 
   get inSync(): boolean {
@@ -126,7 +132,8 @@ export class PrimarySide implements VolumeMirror {
 
   holds(sequence: number): boolean {
     const f = this.forwarding;
-    if (f.kind === 'marked' || f.kind === 'joined') return true;
+    if (f.kind === 'marked' || (f.kind === 'joined' && f.acknowledges)) return true;
+    if (f.kind === 'joined') return sequence <= this.held;
     return (
       sequence <= f.requiredAfter || sequence <= this.held || this.rel.deps.runtime.planted('acknowledge-before-keeper')
     );
@@ -167,7 +174,8 @@ export class PrimarySide implements VolumeMirror {
     this.membership++;
     this.held = held;
     this.referencesAfter = this.rel.deps.log.lastSequence;
-    this.forwarding = required ? { kind: 'required', requiredAfter: 0 } : { kind: 'joined' };
+    this.forwarding = required ? { kind: 'required', requiredAfter: 0 } : { kind: 'joined', acknowledges: !this.strictHold };
+    if (required) this.strictHold = false;
     this.transitionArmed = false;
     this.strictTimer?.cancel();
     this.strictTimer = null;
@@ -180,7 +188,8 @@ export class PrimarySide implements VolumeMirror {
       length: 0,
       payload: null,
     });
-    this.unanswered = this.unanswered.filter((u) => u.record.sequence > held);
+    // Without `required` the next consistency point carries what is unanswered; its regions are marked.
+    this.unanswered = required ? this.unanswered.filter((u) => u.record.sequence > held) : [];
     for (const u of this.unanswered) this.send(u.record);
   }
 
@@ -188,6 +197,9 @@ export class PrimarySide implements VolumeMirror {
   recoveredRecord(record: LogRecord): void {
     this.recovered.push({ sequence: record.sequence, offset: record.offset, length: record.length });
   }
+
+  /** The first sequence of this incarnation of the own log. */
+  firstSequence = 0;
 
   get lastRecovered(): number {
     return this.recovered.at(-1)?.sequence ?? 0;
@@ -203,6 +215,7 @@ export class PrimarySide implements VolumeMirror {
   /** This side gives up its role in a planned swap: nothing is owed, nothing is forwarded any more. */
   left(): void {
     this.membership++;
+    this.strictHold = false;
     this.forwarding = { kind: 'marked' };
     this.unanswered = [];
     this.lagSinceMs = null;
@@ -216,20 +229,33 @@ export class PrimarySide implements VolumeMirror {
    */
   async isolate(cause: FractureCause, reason: string): Promise<void> {
     if (this.forwarding.kind !== 'marked') return;
-    this.forwarding = { kind: 'joined' };
+    this.forwarding = this.rel.record.policy === 'strict' ? { kind: 'required', requiredAfter: 0 } : { kind: 'joined', acknowledges: true };
     await this.fracture(cause, reason);
   }
 
   connectionLost(reason: string): void {
     if (this.forwarding.kind === 'marked' || this.forwarding.kind === 'fracturing') return;
-    if (this.rel.record.policy === 'strict' && this.forwarding.kind === 'required') return this.holdStrictly(reason);
+    if (this.staysStrict()) return this.holdStrictly(reason);
     void this.fracture('link', reason);
+  }
+
+  private staysStrict(): boolean {
+    return this.rel.record.policy === 'strict' && (this.forwarding.kind === 'required' || this.strictHold);
+  }
+
+  /** What the destination may not hold is marked; it stays unanswered. */
+  markUnanswered(): void {
+    for (const u of this.unanswered) this.rel.marks.markRange(u.record.offset, u.record.length);
   }
 
   /** `strict`: nothing is acknowledged until the mirror is back; after `strictTimeoutMs` requests fail. */
   private holdStrictly(reason: string): void {
     const { volume, runtime, settings } = this.rel.deps;
     this.membership++;
+    this.strictHold = true;
+    this.markUnanswered();
+    this.forwarding = { kind: 'required', requiredAfter: 0 };
+    if (this.rel.record.image === 'Synchronizing') this.rel.set({ image: 'OutOfSync' });
     runtime.covered('mirror/strict-held');
     this.rel.report('mirror/strict-waiting', 'critical', `writes wait for the mirror (${reason}); policy strict`);
     if (volume.gate.kind === 'open')
@@ -250,15 +276,17 @@ export class PrimarySide implements VolumeMirror {
   async fracture(cause: FractureCause, reason: string): Promise<void> {
     const before = this.forwarding;
     if (before.kind === 'marked' || before.kind === 'fracturing') return;
+    if (cause !== 'admin' && this.staysStrict()) return this.holdStrictly(reason);
     const { runtime, volume, log } = this.rel.deps;
     this.membership++;
+    this.strictHold = false;
     this.forwarding = {
       kind: 'fracturing',
       requiredAfter: before.kind === 'required' ? before.requiredAfter : Number.MAX_SAFE_INTEGER,
     };
     this.strictTimer?.cancel();
     this.strictTimer = null;
-    for (const u of this.unanswered) this.rel.marks.markRange(u.record.offset, u.record.length);
+    this.markUnanswered();
     this.unanswered = [];
     this.lagSinceMs = null;
     const wasSyncing = this.rel.record.image === 'Synchronizing';
@@ -303,6 +331,7 @@ export class PrimarySide implements VolumeMirror {
 
   seal(dirty: boolean): CpMirrorSession | null {
     if (this.rel.record.role !== 'primary') return null;
+    if (this.strictHold && this.forwarding.kind === 'required') return new MarkingSession(this.rel, () => this.flushOwed());
     if (this.forwarding.kind !== 'joined' && this.forwarding.kind !== 'required')
       return new MarkingSession(this.rel, () => this.flushOwed());
     const transition = this.transitionArmed;
@@ -338,6 +367,10 @@ export class PrimarySide implements VolumeMirror {
 
   committed(cp: number, ownCp: number, applied: number, transition: boolean): void {
     this.referencesAfter = Math.max(this.referencesAfter, applied);
+    // The image holds everything through `applied`, whether it was reported before or not.
+    this.held = Math.max(this.held, applied);
+    if (transition) this.strictHold = false;
+    this.rel.deps.volume.advance();
     if (this.rel.record.image === 'Synchronized' || transition)
       this.rel.set({ base: basePair(this.rel.record.home, cp, ownCp) });
   }

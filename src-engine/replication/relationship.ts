@@ -172,10 +172,12 @@ export class Relationship {
   connectionLost(reason: string): void {
     this.set({ lastContactWallMs: this.deps.runtime.clock.wallMs() });
     if (this.record.role === 'primary') this.primary.connectionLost(reason);
-    else
+    else {
+      this.secondary.leaving = true;
       void this.serial(() => this.secondary.leave()).catch((error: unknown) => {
         this.failed('leaving the stream', error);
       });
+    }
   }
 
   failed(what: string, error: unknown): void {

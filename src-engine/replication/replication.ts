@@ -392,10 +392,10 @@ export class Replication {
         return { result: await this.roles.promotePlanned(rel, parameters) };
       case 'yield':
         await this.roles.yieldTo(rel, Number(parameters['roleEpoch']));
-        return { result: {} };
+        return { result: { view: viewToJson(viewOf(rel)) } };
       case 'survive':
-        await this.roles.survive(rel, Number(parameters['roleEpoch']));
-        return { result: {} };
+        await this.roles.survive(rel, Number(parameters['roleEpoch']), parameters['view']);
+        return { result: { view: viewToJson(viewOf(rel)) } };
       case 'read-kept':
         return rel.serial(() => this.roles.readKept(rel));
       case 'delete':

@@ -83,6 +83,7 @@ export class Resync {
     const begun = await rel.deps.peer.call('resync-begin', { relationship: rel.id, kind: this.kind, sizeBlocks, lock });
     const theirs = RegionSet.fromBytes(rel.marks.regions.size, begun.body);
     rel.marks.mark(theirs);
+    rel.primary.markUnanswered();
     await rel.marks.flush();
     await rel.change({ image: 'Synchronizing', lock, fracture: null, resync: { kind: this.kind, startedWallMs: this.startedWallMs, paused: false } });
     // What is dirty now goes to disk while it is still marked: it travels as resync blocks, compared, not as a list.

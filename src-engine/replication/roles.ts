@@ -49,6 +49,11 @@ export class Roles {
     return this.resyncs.get(relationshipId);
   }
 
+  private remember(rel: Relationship, value: unknown): void {
+    const view = viewFromJson(value);
+    if (view !== null) this.views.set(rel.id, view);
+  }
+
   learned(rel: Relationship, view: RelationshipView): void {
     const first = !this.views.has(rel.id);
     this.views.set(rel.id, view);
@@ -93,7 +98,7 @@ export class Roles {
       return;
     }
     if (mine.role !== 'primary' || theirs.role !== 'secondary') return;
-    if (theirs.roleEpoch !== mine.roleEpoch) return;
+    if (theirs.roleEpoch !== mine.roleEpoch || !theirs.settled) return;
     await this.serve(rel, theirs);
   }
 
@@ -149,7 +154,7 @@ export class Roles {
     this.replication.deps.gateChanged(rel.deps.volume.id);
     if (mine.image === 'NotEstablished') return this.startSoon(rel, 'full');
     const usable = theirs.image === 'Synchronized' || theirs.image === 'Consistent' || theirs.image === 'Outdated';
-    const clean = rel.marks.regions.isEmpty && theirs.markedRegions === 0 && theirs.keptRegions === 0 && usable && mine.generation.current === theirs.generation.current;
+    const clean = rel.marks.regions.isEmpty && theirs.markedRegions === 0 && theirs.keptRegions === 0 && !this.beyondEnd(rel, theirs) && usable && mine.generation.current === theirs.generation.current;
     if (mine.fracture?.cause === 'admin') return;
     if (mine.forced) return;
     const unfractured = mine.fracture === null && mine.image !== 'OutOfSync' && mine.image !== 'Synchronizing';
@@ -160,7 +165,13 @@ export class Roles {
   }
 
   private strictlyHeld(rel: Relationship): boolean {
-    return rel.record.policy === 'strict' && rel.deps.volume.gate.kind === 'held';
+    return rel.primary.holdsHosts;
+  }
+
+  /** Entries of a dead incarnation, beyond the end of this server's log: nobody here has them. */
+  private beyondEnd(rel: Relationship, theirs: RelationshipView): boolean {
+    const first = rel.primary.firstSequence;
+    return theirs.position?.logId === rel.deps.logId && theirs.held > this.endOfLog && theirs.held < first;
   }
 
   /** Both sides stand at the same record of the same log. */
@@ -173,11 +184,10 @@ export class Roles {
     const { log, logId, runtime } = rel.deps;
     const strict = this.strictlyHeld(rel);
     const through = strict ? Math.max(theirs.held, rel.primary.held) : log.lastSequence;
-    await rel.deps.peer.call('join', { relationship: rel.id, logId, through, inSync: true });
+    await rel.deps.peer.call('join', { relationship: rel.id, logId, through, held: theirs.held, inSync: true });
     rel.primary.joined(through, true);
     runtime.covered(strict ? 'handshake/strict-rejoined' : 'handshake/rejoined');
     rel.set({ image: 'Synchronized', fracture: null, opening: '', lastContactWallMs: runtime.clock.wallMs() });
-    if (strict) rel.deps.volume.setGate({ kind: 'open' });
     this.replication.deps.gateChanged(rel.deps.volume.id);
     await rel.commit({}, (record) => record);
     rel.report('mirror/synchronized', 'notice', 'synchronized again without a resync');
@@ -189,8 +199,7 @@ export class Roles {
    * been acknowledged. A primary that has accepted no write since takes them into its own log (3.12, 4).
    */
   private async takeKept(rel: Relationship, theirs: RelationshipView): Promise<void> {
-    const beyond = theirs.position?.logId === rel.deps.logId && theirs.held > this.endOfLog && theirs.keptRegions > 0;
-    if (!beyond || rel.deps.volume.gate.kind !== 'held' || rel.record.fracture !== null) return;
+    if (!this.beyondEnd(rel, theirs) || theirs.keptRegions === 0 || rel.deps.volume.gate.kind !== 'held' || rel.record.fracture !== null) return;
     rel.deps.runtime.covered('handshake/took-kept-entries');
     const reply = await rel.deps.peer.call('read-kept', { relationship: rel.id });
     const regions = reply.result['regions'];
@@ -388,7 +397,9 @@ export class Roles {
   }
 
   /** The survivor of a split brain: primary above both epochs, its resync may start. */
-  async survive(rel: Relationship, roleEpoch: number): Promise<void> {
+  async survive(rel: Relationship, roleEpoch: number, yielded: unknown): Promise<void> {
+    // The side that gave way is known to have done so before this one looks at the handshake again.
+    this.remember(rel, yielded);
     await rel.serial(() => rel.change({ role: 'primary', roleEpoch, image: 'Outdated', forced: false, fenced: false }));
     rel.deps.announce();
   }
@@ -399,11 +410,12 @@ export class Roles {
     if (theirs === undefined) throw new PeerRefusedError('the other side cannot be reached', { code: 'R05' });
     const roleEpoch = Math.max(rel.record.roleEpoch, theirs.roleEpoch) + 1;
     if (keep === rel.record.home) {
-      await rel.deps.peer.call('yield', { relationship: rel.id, roleEpoch });
-      await this.survive(rel, roleEpoch);
+      const { result } = await rel.deps.peer.call('yield', { relationship: rel.id, roleEpoch });
+      await this.survive(rel, roleEpoch, result['view']);
     } else {
       await this.yieldTo(rel, roleEpoch);
-      await rel.deps.peer.call('survive', { relationship: rel.id, roleEpoch });
+      const { result } = await rel.deps.peer.call('survive', { relationship: rel.id, roleEpoch, view: viewToJson(viewOf(rel)) });
+      this.remember(rel, result['view']);
       rel.deps.announce();
     }
     return { survivor: keep, roleEpoch };

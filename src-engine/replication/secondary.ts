@@ -52,6 +52,8 @@ export class SecondarySide {
   /** Everything of the source's log through here is in the image or in `entries`. */
   held = 0;
   joined = false;
+  /** The connection ended and what was held is not in the image yet. */
+  leaving = false;
   /** Log records applied by this side on its own since the last consistency point that both sides committed. */
   drainedSinceCommitted = 0;
   private use: StageUse | null = null;
@@ -117,6 +119,10 @@ export class SecondarySide {
   /** The source takes the volume into its stream: first everything held goes into the image. */
   async join(parameters: JsonObject): Promise<JsonObject> {
     await this.drain();
+    if (parameters['inSync'] === true && this.held !== Number(parameters['held'])) {
+      this.rel.deps.announce();
+      throw new PeerRefusedError(`this side holds record ${String(this.held)}, not ${String(parameters['held'])}`, { code: 'R09' });
+    }
     const logId = textOf(parameters, 'logId');
     const through = Number(parameters['through']);
     if (this.rel.record.position?.logId !== logId || this.rel.record.position.sequence < through) {
@@ -148,10 +154,13 @@ export class SecondarySide {
     this.joined = false;
     this.rel.deps.runtime.covered('secondary/left');
     const image = this.rel.record.image;
-    if (this.rel.record.role !== 'secondary') return;
-    await this.drain();
-    if (image === 'Synchronizing') await this.rel.change({ image: 'OutOfSync' });
-    else if (image === 'Synchronized') await this.rel.change({ image: 'Consistent' });
+    if (this.rel.record.role === 'secondary') {
+      await this.drain();
+      if (image === 'Synchronizing') await this.rel.change({ image: 'OutOfSync' });
+      else if (image === 'Synchronized') await this.rel.change({ image: 'Consistent' });
+    }
+    this.leaving = false;
+    this.rel.deps.announce();
   }
 
   private async forget(): Promise<void> {

@@ -13,6 +13,8 @@ export interface RelationshipView {
   readonly markedRegions: number;
   readonly keptRegions: number;
   readonly held: number;
+  /** False while this side still drains what it held when the connection ended: its view is about to change. */
+  readonly settled: boolean;
   readonly position: MirrorPosition | null;
   readonly forced: boolean;
   readonly fencedAdmin: boolean;
@@ -31,6 +33,7 @@ export function viewOf(rel: Relationship): RelationshipView {
     markedRegions: rel.marks.regions.count,
     keptRegions: rel.kept.regions.count,
     held: rel.secondary.held,
+    settled: !rel.secondary.leaving,
     position: record.position,
     forced: record.forced,
     fencedAdmin: record.fracture?.cause === 'admin',

@@ -107,6 +107,7 @@ export class StorageServer implements StorageServerFace {
     const replication = this.replication;
     if (replication === null) throw new Error('composed');
     replication.roles.endOfLog = endOfLog;
+    for (const rel of replication.all()) rel.primary.firstSequence = this.log.lastSequence;
     await replication.drainRecovered();
     await this.releaseViews();
     this.state = { kind: 'up' };
@@ -312,6 +313,7 @@ export class StorageServer implements StorageServerFace {
       this.awaiting.delete(volumeId);
       return volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${volume.record.name} is the secondary of mirror ${rel.record.name}; ${this.deps.nameOf(rel.record.peerServerId)} serves it` });
     }
+    if (rel.primary.holdsHosts) return;
     if (volume.gate.kind === 'open' || (rel.record.image === 'Diverged' && volume.gate.kind === 'held')) return;
     const fresh = rel.record.image === 'NotEstablished' || this.deps.runtime.planted('serve-before-handshake');
     // A copy that is no longer in sync says so durably: hosts may write here once the peer cannot have been promoted unseen.
