@@ -151,6 +151,13 @@ export class Roles {
     if (mine.image === 'Diverged' || theirs.image === 'Diverged') return;
     await this.takeKept(rel, theirs);
     await rel.primary.settleRecovered(provenHeld(rel, theirs));
+    // 3.12, 1: it had confirmed records through the fracture, and has lost some of them.
+    if (mine.fracture !== null && heldOf(rel, theirs) < mine.fracture.sequence && rel.marks.regions.count < rel.marks.regions.size) {
+      rel.deps.runtime.covered('handshake/lost-entries');
+      rel.report('mirror/entries-lost', 'alert', `${rel.deps.nameOf(rel.record.peerServerId)} lost log records it had confirmed; every region is compared`);
+      rel.marks.markAll();
+      await rel.marks.flush();
+    }
     this.replication.deps.gateChanged(rel.deps.volume.id);
     if (mine.image === 'NotEstablished') return this.startSoon(rel, 'full');
     const usable = theirs.image === 'Synchronized' || theirs.image === 'Consistent' || theirs.image === 'Outdated';
@@ -491,6 +498,10 @@ export class Roles {
  */
 function provenHeld(rel: Relationship, theirs: RelationshipView): number {
   if (theirs.image === 'OutOfSync' || theirs.image === 'Synchronizing' || theirs.image === 'NotEstablished') return 0;
+  return heldOf(rel, theirs);
+}
+
+function heldOf(rel: Relationship, theirs: RelationshipView): number {
   if (theirs.position?.logId !== rel.deps.logId) return 0;
   return Math.max(theirs.held, theirs.position.sequence);
 }

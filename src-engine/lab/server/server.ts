@@ -356,6 +356,8 @@ export class StorageServer implements StorageServerFace {
         this.deps.runtime.covered('cp/back-to-back');
         this.event('cp/back-to-back', 'warning', this.id, 'both log halves are busy: writers wait');
       }
+      // The running point frees its half before it counts as ended: the next one has to be asked for now.
+      this.consistencyPoint('back-to-back').catch(() => undefined);
       return;
     }
     this.consistencyPoint('half-full').catch(() => undefined);
