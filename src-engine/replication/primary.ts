@@ -155,7 +155,8 @@ export class PrimarySide implements VolumeMirror {
   watch(): void {
     if (this.lagSinceMs === null || this.rel.deps.runtime.clock.nowMs() - this.lagSinceMs < this.rel.deps.settings.mirrorTimeoutMs) return;
     if (this.forwarding.kind !== 'joined' && this.forwarding.kind !== 'required') return;
-    if (!this.rel.deps.peer.connected) return;
+    // A strict mirror that has not joined in this session has nothing to confirm yet.
+    if (!this.rel.deps.peer.connected || this.strictHold) return;
     this.rel.deps.runtime.covered('mirror/confirmation-timeout');
     if (this.rel.record.policy === 'strict' && this.inSync) this.rel.deps.peer.reset('no confirmation in time');
     else void this.fracture('timeout', 'the destination confirmed nothing in time');

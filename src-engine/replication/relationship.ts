@@ -1,5 +1,5 @@
-import type { Runtime } from '../runtime/index.ts';
-import type { CommitRequest, JsonObject, Pool, VolumeRecord } from '../pool/index.ts';
+import { StorageError, type Runtime } from '../runtime/index.ts';
+import { PoolFailedError, PoolFullError, type CommitRequest, type JsonObject, type Pool, type VolumeRecord } from '../pool/index.ts';
 import type { Log } from '../nvlog/index.ts';
 import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
 import { DurableRecord } from './durable-record.ts';
@@ -38,6 +38,8 @@ export interface RelationshipDependencies {
   /** Roles or states changed: the peer is to be told and the handshake looked at again. */
   readonly announce: () => void;
   readonly nameOf: (id: string) => string;
+  /** A device below failed; the server decides what still works. */
+  readonly deviceFailed: (error: Error) => void;
   readonly report: (kind: string, severity: Severity, subject: string, message: string, details?: JsonObject) => void;
 }
 
@@ -54,6 +56,8 @@ export class Relationship {
   readonly kept: FractureLog;
   readonly primary: PrimarySide;
   readonly secondary: SecondarySide;
+  /** Acknowledged records of this side's volume were lost: nothing is copied from it before the admin has spoken. */
+  nvFailed = false;
   private tail: Promise<unknown> = Promise.resolve();
 
   constructor(deps: RelationshipDependencies, record: RelationshipRecord, marks: FractureLog, kept: FractureLog) {
@@ -181,6 +185,11 @@ export class Relationship {
   }
 
   failed(what: string, error: unknown): void {
+    if (isDeviceError(error)) {
+      this.report('mirror/device-error', 'error', `${what} failed: ${error.message}`);
+      this.deps.deviceFailed(error);
+      return;
+    }
     this.deps.runtime.log.write('error', `${what} failed`, { relationship: this.id, error: String(error) });
     this.report(
       'mirror/internal-error',
@@ -188,4 +197,9 @@ export class Relationship {
       `${what} failed: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+}
+
+/** Lost devices and missing space are expected outcomes; everything else that is thrown is a bug. */
+export function isDeviceError(error: unknown): error is Error {
+  return error instanceof StorageError || error instanceof PoolFullError || error instanceof PoolFailedError;
 }

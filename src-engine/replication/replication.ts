@@ -8,7 +8,7 @@ import { textOf } from './message.ts';
 import { Peer, PeerRefusedError, type Answer } from './peer.ts';
 import { newRelationshipRecord, openGeneration, type Generation, type RelationshipRecord } from './record.ts';
 import { regionsOf } from './region-set.ts';
-import { Relationship, type RelationshipDependencies, type ReplicationSettings, type Severity } from './relationship.ts';
+import { Relationship, isDeviceError, type RelationshipDependencies, type ReplicationSettings, type Severity } from './relationship.ts';
 import { answerOverwrite } from './overwrite.ts';
 import { Roles } from './roles.ts';
 import { OutgoingStream, type StreamEntry } from './stream.ts';
@@ -28,9 +28,12 @@ export interface ReplicationDependencies {
   readonly sharedFile: (volumeId: string | null, name: string, size: number, create: boolean) => Promise<StorageFile>;
   readonly sharedFileExists: (volumeId: string | null, name: string) => Promise<boolean>;
   readonly nameOf: (id: string) => string;
+  readonly deviceFailed: (error: Error) => void;
   readonly report: (kind: string, severity: Severity, subject: string, message: string, details?: JsonObject) => void;
   /** Roles changed: the gates of the volume are looked at again. */
   readonly gateChanged: (volumeId: string) => void;
+  /** Log records that this server had confirmed to a source are gone; durable when it resolves. */
+  readonly recordsLost: (volumeId: string, what: string) => Promise<void>;
 }
 
 interface PeerParts {
@@ -118,6 +121,7 @@ export class Replication {
       positionMoved: () => { parts.openKeeper?.trim(); },
       announce: () => { this.announce(record.id); },
       nameOf: this.deps.nameOf,
+      deviceFailed: this.deps.deviceFailed,
       report: this.deps.report,
     };
     const rel = new Relationship(deps, record, marks, kept);
@@ -278,11 +282,16 @@ export class Replication {
       const opened = await Log.open({ runtime, open }, options);
       if (opened.kind === 'refused') {
         this.deps.report('mirror-log/damaged', 'alert', serverId, opened.message);
+        await this.entriesLost(serverId, `the mirror log of ${this.deps.nameOf(serverId)} cannot be read: ${opened.message}`, null);
         log = await Log.create({ runtime, open }, options);
       } else {
         log = opened.log;
         recovered = opened.recovered.records;
-        if (opened.lost !== null) this.deps.report('mirror-log/lost', 'alert', serverId, `entries ${String(opened.lost.fromSequence)}..${String(opened.lost.toSequence)} are unreadable`);
+        if (opened.lost !== null) {
+          const what = `entries ${String(opened.lost.fromSequence)} to ${String(opened.lost.toSequence)} of the mirror log of ${this.deps.nameOf(serverId)} are unreadable`;
+          this.deps.report('mirror-log/lost', 'alert', serverId, what);
+          await this.entriesLost(serverId, what, opened.lost.volumeIds ?? null);
+        }
       }
     } else log = await Log.create({ runtime, open }, options);
     await log.start();
@@ -304,6 +313,14 @@ export class Replication {
       },
       broken: (reason) => { this.peers.get(serverId)?.peer.reset(reason); },
     });
+  }
+
+  /** Images that were to be completed from a damaged mirror log may miss acknowledged writes. */
+  private async entriesLost(serverId: string, what: string, relationshipIds: readonly string[] | null): Promise<void> {
+    for (const rel of this.with(serverId)) {
+      if (rel.record.role !== 'secondary' || (relationshipIds !== null && !relationshipIds.includes(rel.id))) continue;
+      await this.deps.recordsLost(rel.deps.volume.id, what);
+    }
   }
 
   /** At start: what the mirror logs hold goes into the images before anybody is answered. */
@@ -350,10 +367,36 @@ export class Replication {
     rel.serial(() => work(rel)).catch((error: unknown) => {
       if (error instanceof PeerRefusedError) rel.secondary.joined = false;
       else rel.failed('an update from the source', error);
+      if (isDeviceError(error)) this.leaveStream(rel);
     });
   }
 
+  /** This side cannot follow for want of space or a device: the source is told, and what is held goes into the image. */
+  private leaveStream(rel: Relationship): void {
+    if (!rel.secondary.joined) return;
+    this.deps.runtime.covered('secondary/device-error');
+    rel.secondary.joined = false;
+    rel.secondary.leaving = true;
+    rel.refuseStream('disk');
+    rel.serial(() => rel.secondary.leave()).catch((error: unknown) => { rel.failed('leaving the stream', error); });
+  }
+
+  /** A device error of this side is an answer to the peer, not a silence. */
   private async call(serverId: string, method: string, parameters: JsonObject, body: Uint8Array): Promise<Answer> {
+    try {
+      return await this.dispatch(serverId, method, parameters, body);
+    } catch (error) {
+      if (!isDeviceError(error)) throw error;
+      const rel = this.relationships.get(textOf(parameters, 'relationship'));
+      if (rel !== undefined) {
+        rel.failed(`answering ${method}`, error);
+        this.leaveStream(rel);
+      }
+      throw new PeerRefusedError(error.message, { cause: 'disk' });
+    }
+  }
+
+  private async dispatch(serverId: string, method: string, parameters: JsonObject, body: Uint8Array): Promise<Answer> {
     if (method === 'create') return { result: await this.roles.createSecondary(serverId, parameters) };
     const rel = this.relationships.get(textOf(parameters, 'relationship'));
     if (rel?.record.peerServerId !== serverId) throw new PeerRefusedError('no such relationship', { cause: 'unknown-relationship' });

@@ -78,7 +78,7 @@ export class Roles {
     void this.consider(rel)
       .catch((error: unknown) => {
         if (!(error instanceof PeerLostError) && !(error instanceof PeerRefusedError)) rel.failed('the handshake', error);
-        else this.retryLater(rel);
+        this.retryLater(rel);
       })
       .finally(() => {
         const again = this.considering.get(rel.id) === 'again';
@@ -148,11 +148,11 @@ export class Roles {
     const mine = rel.record;
     if (rel.primary.mode === 'joined' || rel.primary.mode === 'required' && !this.strictlyHeld(rel)) return;
     if (this.resyncs.has(rel.id) || rel.primary.mode === 'fracturing') return;
-    if (mine.image === 'Diverged' || theirs.image === 'Diverged') return;
+    if (mine.image === 'Diverged' || theirs.image === 'Diverged' || rel.nvFailed) return;
     await this.takeKept(rel, theirs);
     await rel.primary.settleRecovered(provenHeld(rel, theirs));
     // 3.12, 1: it had confirmed records through the fracture, and has lost some of them.
-    if (mine.fracture !== null && heldOf(rel, theirs) < mine.fracture.sequence && rel.marks.regions.count < rel.marks.regions.size) {
+    if (heldOf(rel, theirs) < (mine.fracture?.sequence ?? rel.primary.held) && rel.marks.regions.count < rel.marks.regions.size) {
       rel.deps.runtime.covered('handshake/lost-entries');
       rel.report('mirror/entries-lost', 'alert', `${rel.deps.nameOf(rel.record.peerServerId)} lost log records it had confirmed; every region is compared`);
       rel.marks.markAll();
@@ -166,7 +166,11 @@ export class Roles {
     if (mine.forced) return;
     const unfractured = mine.fracture === null && mine.image !== 'OutOfSync' && mine.image !== 'Synchronizing';
     if (clean && unfractured && this.provenEqual(rel, theirs)) return this.rejoin(rel, theirs);
-    if (mine.recovery === 'manual') return;
+    if (mine.recovery === 'manual') {
+      // Nothing starts by itself; hosts need not wait for the admin, so the copies part durably.
+      if (unfractured) await rel.primary.isolate('restart', 'a resync waits for the administrator');
+      return;
+    }
     if (rel.record.image === 'Consistent' || rel.record.image === 'Synchronized') await rel.change({ image: 'Outdated' });
     this.startSoon(rel, 'update');
   }
@@ -262,7 +266,8 @@ export class Roles {
       retry.armed = false;
       retry.lastAttemptMs = clock.nowMs();
       const view = this.views.get(rel.id);
-      if (view?.role !== 'secondary' || rel.record.role !== 'primary' || this.resyncs.has(rel.id) || rel.primary.mode !== 'marked') return;
+      if (view?.role !== 'secondary' || rel.record.role !== 'primary' || this.resyncs.has(rel.id) || rel.nvFailed) return;
+      if (rel.primary.mode !== 'marked' && !this.strictlyHeld(rel)) return;
       if (rel.record.fracture?.cause === 'admin' || rel.record.forced || rel.record.image === 'Diverged') return;
       this.startResync(rel, kind).finished.catch(() => undefined);
     });
@@ -392,7 +397,7 @@ export class Roles {
     volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} was chosen to survive` });
     rel.primary.left();
     volume.advance();
-    if (rel.record.role === 'primary') await rel.deps.consistencyPoint('role-swap');
+    if (volume.dirtyBlocks > 0) await rel.deps.consistencyPoint('role-swap');
     await rel.primary.settleRecovered(0);
     await rel.serial(async () => {
       const name = `split-brain-${runtime.random.id()}`;

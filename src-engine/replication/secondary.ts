@@ -175,6 +175,8 @@ export class SecondarySide {
   /** Applies every entry held, in a consistency point of the own pool. Forgets what was prepared (data-path.md 4). */
   async drain(): Promise<void> {
     await this.forget();
+    // What this server wrote itself while it was primary goes to disk first: entries of the other side are newer.
+    if (this.rel.deps.volume.dirtyBlocks > 0) await this.rel.deps.consistencyPoint('drain');
     const entries = this.entries;
     if (entries.length === 0) return;
     const last = entries.at(-1);

@@ -90,7 +90,7 @@ export class LoggedVolume {
   }
 
   get dirtyBlocks(): number {
-    return this.visible.size + (this.pending.length - this.pendingHead);
+    return this.visible.size + (this.pending.length - this.pendingHead) + (this.frozen?.image.vbns.length ?? 0);
   }
 
   // --- host side -------------------------------------------------------------------------------------------------

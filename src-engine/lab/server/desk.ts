@@ -3,7 +3,7 @@ import {
   ACTIONS, Overwrite, PeerLostError, PeerRefusedError, REGION_BYTES, Verify, allowedActions, decideAction, decisionViewOf, describeConditions, directionOf, refuse, resyncResultJson,
   type ActiveCondition, type DecisionView, type MirrorAction, type Relationship, type Replication, type ResyncKind,
 } from '../../replication/index.ts';
-import type { LoggedVolume } from '../../volume/index.ts';
+import { BLOCK_BYTES, type LoggedVolume } from '../../volume/index.ts';
 import type { ActionOptions, ActionOutcome, ActionPreview, RefusalData, RelationshipStatus, ResyncProgress, StorageServerFace } from './types.ts';
 
 const HEAT_BUCKETS = 256;
@@ -61,6 +61,7 @@ export class RelationshipDesk {
       forced: record.forced, safetySnapshot: record.safety === null ? null : { at: isoText(record.safety.atWallMs) },
       trackingFailed: rel.marks.state === 'failed', conditions: this.activeConditions(rel, connected),
       loss: { bytes: rel.primary.lag.bytes, seconds: rel.primary.lag.seconds },
+      sizes: sizesOf(rel, theirs?.sizeBlocks), nvfailSince: rel.nvFailed && record.role === 'primary' ? lastContact || isoText(record.createdWallMs) : '',
     });
   }
 
@@ -258,6 +259,12 @@ function refused(code: string, message: string, hint: string): ActionOutcome {
 
 function refusalData(refusal: { readonly code: string; readonly message: string; readonly hint: string; readonly overridable: boolean }): RefusalData {
   return { code: refusal.code, message: refusal.message, hint: refusal.hint, overridable: refusal.overridable };
+}
+
+function sizesOf(rel: Relationship, peerBlocks: number | undefined): DecisionView['sizes'] {
+  const own = rel.deps.volume.sizeBytes;
+  const peer = peerBlocks === undefined ? own : peerBlocks * BLOCK_BYTES;
+  return rel.record.home === 'source' ? { sourceBytes: own, destinationBytes: peer } : { sourceBytes: peer, destinationBytes: own };
 }
 
 function percentOf(progress: ResyncProgress): number {

@@ -1,7 +1,7 @@
 import { StorageError, type StorageFile } from '../../runtime/index.ts';
 import type { ShelfHandle } from '../../disk/index.ts';
-import { Log, type LogRecord, readJsonPayload } from '../../nvlog/index.ts';
-import { Pool, type JsonObject, type VolumeRecord } from '../../pool/index.ts';
+import { Log, type LogRecord, type LostRange, readJsonPayload } from '../../nvlog/index.ts';
+import { Pool, PoolFailedError, type JsonObject, type VolumeRecord } from '../../pool/index.ts';
 import { Replication, directionOf, type Relationship } from '../../replication/index.ts';
 import { CleanCache, ConsistencyPoints, LoggedVolume, VolumeError, type CpSummary, type CpTrigger } from '../../volume/index.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
@@ -17,6 +17,8 @@ const LOG_RESERVE_BYTES = 256 * 1024;
 /** Every start skips this many sequence numbers, so that no sequence is ever used twice for different content. */
 const SEQUENCE_STRIDE = 1 << 20;
 const VIEW_PREFIX = 'view-';
+/** Attribute of a volume whose acknowledged records were lost: what the admin is told. */
+const NVFAIL = 'nvfail';
 
 interface OpenPool {
   readonly pool: Pool;
@@ -83,7 +85,7 @@ export class StorageServer implements StorageServerFace {
     const options = { names: LOG_NAMES, logId: identity.logId, halfBytes: settings.logHalfBytes, reserveBytes: LOG_RESERVE_BYTES };
     let records: readonly LogRecord[] = [];
     let labels: Readonly<Record<string, number>> = {};
-    let lost: { readonly fromSequence: number; readonly toSequence: number; readonly volumeIds?: readonly string[] } | null = null;
+    let lost: LostRange | null = null;
     if (known.kind === 'new') {
       this.log = await Log.create(logDeps, options);
       await writeIdentity(logStorage, runtime, identity);
@@ -163,8 +165,10 @@ export class StorageServer implements StorageServerFace {
       sharedFile: (volumeId, name, size, create) => this.handleFor(volumeId).file(name, { create, size }),
       sharedFileExists: (volumeId, name) => this.handleFor(volumeId).fileExists(name),
       nameOf: this.deps.nameOf,
+      deviceFailed: (error) => { if (error instanceof PoolFailedError) this.suspend(error); },
       report: (kind, severity, subject, message, details) => { this.event(kind, severity, subject, message, details); },
       gateChanged: (volumeId) => { this.admitVolume(volumeId); },
+      recordsLost: (volumeId, what) => this.nvFail(volumeId, what),
     });
     this.desk = new RelationshipDesk(this.replication, runtime, this.deps.nameOf);
     log.onDurable = () => { this.scheduleAdvance(); };
@@ -181,7 +185,7 @@ export class StorageServer implements StorageServerFace {
     return open.handle;
   }
 
-  private async openVolumes(endOfLog: number, lost: { readonly fromSequence: number; readonly toSequence: number; readonly volumeIds?: readonly string[] } | null): Promise<void> {
+  private async openVolumes(endOfLog: number, lost: LostRange | null): Promise<void> {
     for (const { pool } of this.pools.values()) {
       for (const record of pool.volumes()) {
         const applied = appliedOf(record);
@@ -192,29 +196,56 @@ export class StorageServer implements StorageServerFace {
           throw new RefusedStart('server/older-log-than-disks', `${record.name} on disk holds record ${String(applied.sequence)}, the log ends at ${String(endOfLog)}: the log is an older copy`);
         }
         const volume = this.addVolume(pool, record, applied?.sequence ?? 0);
-        if (lost !== null && volume.appliedSequence < lost.toSequence && (lost.volumeIds === undefined || lost.volumeIds.includes(volume.id))) {
-          this.nvFail(volume, lost.fromSequence, lost.toSequence);
-        }
         const relationship = relationshipOf(record);
         if (relationship !== null) await this.replication?.adopt(volume, relationship);
+        const earlier = record.attributes[NVFAIL];
+        if (typeof earlier === 'string') this.keepOffline(volume, earlier);
+        else if (lost !== null && volume.appliedSequence < lost.toSequence && (lost.volumeIds === undefined || lost.volumeIds.includes(volume.id))) {
+          await this.nvFail(volume.id, `log records ${String(lost.fromSequence)} to ${String(lost.toSequence)}`);
+        }
       }
     }
   }
 
   private readonly nvFailed = new Map<string, string>();
 
-  /** Acknowledged records are gone: the volume stays offline until an admin has looked and said so (R22). */
-  private nvFail(volume: LoggedVolume, from: number, to: number): void {
-    const message = `unflushed writes were lost (log records ${String(from)} to ${String(to)}); inspect the volume and acknowledge`;
-    this.nvFailed.set(volume.id, message);
+  /** Acknowledged records are gone: the volume stays offline, over restarts too, until an admin has looked and said so (R22). */
+  private async nvFail(volumeId: string, what: string): Promise<void> {
+    const volume = this.volumeOf(volumeId);
+    const message = `unflushed writes were lost (${what}); inspect the volume and acknowledge`;
+    await this.poolOf(volumeId).commit({ attributes: [{ volumeId, update: (record) => ({ ...record.attributes, [NVFAIL]: message }) }] });
     this.deps.runtime.covered('server/nvfail');
+    this.keepOffline(volume, message);
+  }
+
+  private keepOffline(volume: LoggedVolume, message: string): void {
+    this.nvFailed.set(volume.id, message);
+    const rel = this.relationshipOfVolume(volume.id);
+    if (rel !== undefined) rel.nvFailed = true;
     this.event('volume/nvfail', 'emergency', volume.id, `${volume.record.name}: ${message}`);
   }
 
-  /** The admin has inspected the volume: it serves again, with what is left. */
-  acknowledge(volumeId: string): void {
-    if (!this.nvFailed.delete(volumeId)) return;
-    this.event('volume/nvfail-acknowledged', 'warning', volumeId, `${this.volumeOf(volumeId).record.name}: the loss was acknowledged`);
+  private async endNvFail(volumeId: string): Promise<boolean> {
+    if (!this.nvFailed.delete(volumeId)) return false;
+    const rel = this.relationshipOfVolume(volumeId);
+    if (rel !== undefined) rel.nvFailed = false;
+    const update = (record: VolumeRecord): JsonObject => Object.fromEntries(Object.entries(record.attributes).filter(([name]) => name !== NVFAIL));
+    await this.poolOf(volumeId).commit({ attributes: [{ volumeId, update }] });
+    return true;
+  }
+
+  /** The admin has inspected the volume: it serves again, with what is left and what its mirror can give back. */
+  async acknowledge(volumeId: string): Promise<void> {
+    if (!(await this.endNvFail(volumeId))) return;
+    const volume = this.volumeOf(volumeId);
+    this.event('volume/nvfail-acknowledged', 'warning', volumeId, `${volume.record.name}: the loss was acknowledged`);
+    volume.setGate({ kind: 'held', reason: 'the loss was acknowledged; its mirror is asked first' });
+    const rel = this.relationshipOfVolume(volumeId);
+    if (rel?.record.role === 'primary') {
+      this.awaiting.add(volumeId);
+      this.deps.runtime.clock.after(this.deps.settings.peerWaitMs, () => { this.endPeerWait(); });
+      this.replication?.announce(rel.id);
+    }
     this.admitVolume(volumeId);
   }
 
@@ -305,9 +336,11 @@ export class StorageServer implements StorageServerFace {
   private admitVolume(volumeId: string): void {
     const volume = this.volumesById.get(volumeId);
     if (volume === undefined || this.state.kind !== 'up') return;
-    const lost = this.nvFailed.get(volumeId);
-    if (lost !== undefined) return volume.setGate({ kind: 'closed', code: 'volume/offline', message: lost });
     const rel = this.relationshipOfVolume(volumeId);
+    // An image that became equal to its source again misses nothing any more.
+    if (rel?.record.role === 'secondary' && rel.record.image === 'Synchronized' && this.nvFailed.has(volumeId)) void this.endNvFail(volumeId);
+    const lost = this.nvFailed.get(volumeId);
+    if (lost !== undefined && rel?.record.role !== 'secondary') return volume.setGate({ kind: 'closed', code: 'volume/offline', message: lost });
     if (rel === undefined) return volume.setGate({ kind: 'open' });
     if (rel.record.role === 'secondary') {
       this.awaiting.delete(volumeId);
