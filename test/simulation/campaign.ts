@@ -16,6 +16,8 @@ export interface SeedOptions {
   /** Named emphasis of the nemesis; drawn from the seed when absent. */
   readonly profile?: ProfileName;
   readonly verbose?: boolean;
+  /** Requests that touch this cell go into the trace. */
+  readonly watch?: { readonly volume: string; readonly cell: number };
 }
 
 export interface SeedResult {
@@ -79,6 +81,9 @@ const TRACE_LINES = 400;
 /** Errors that a failed or interrupted action of an admin may carry. */
 const EXPECTED_FAILURES = new Set(['PeerLostError', 'PeerRefusedError', 'ResyncInterruptedError', 'MirrorTimeoutError', 'VolumeError']);
 
+/** A request that fails so never reached the log: its data may never be seen. */
+const NEVER_LOGGED = new Set(['volume/not-owner', 'volume/no-space', 'volume/out-of-range']);
+
 export class Campaign {
   readonly world: SimulatedWorld;
   readonly random: Prng;
@@ -91,6 +96,7 @@ export class Campaign {
   readonly requests = new Set<Request>();
   readonly ticks = { now: 1 };
   private readonly verbose: boolean;
+  private readonly watch: { readonly volume: string; readonly cell: number } | null;
   private writeIds = 0;
   violation: string | null = null;
   acknowledged = 0;
@@ -99,6 +105,7 @@ export class Campaign {
 
   constructor(seed: number, options: SeedOptions) {
     this.verbose = options.verbose === true;
+    this.watch = options.watch ?? null;
     const probe = createSimulatedWorld({ seed });
     this.plan = planLab(probe.random.fork());
     this.world = createSimulatedWorld({ seed, closeDetectMs: this.plan.closeDetectMs, ...(options.planted === undefined ? {} : { planted: options.planted }) });
@@ -143,7 +150,7 @@ export class Campaign {
     }
     for (const host of this.hosts) host.start();
     this.nemesis.start();
-    await this.world.run({ untilMs: this.world.nowMs + this.random.between(8000, 40_000) });
+    await this.world.run({ untilMs: this.world.nowMs + this.random.between(4000, 20_000) });
     await finish(this);
   }
 
@@ -245,11 +252,18 @@ export class Campaign {
     const { cellBytes, tag } = model;
     const id = ++this.writeIds;
     const write = model.ask(side, id, kind, firstCell, cells);
+    const watched = this.watched(subject, firstCell, cells);
+    if (watched) this.note(`${site.id}: asks ${kind} ${String(id)} of ${subject.volumeId(side)} cells ${String(firstCell)}+${String(cells)}`);
     const at = firstCell * cellBytes;
     const length = cells * cellBytes;
     const promise = kind === 'write' ? volume.write(at, stampRange(tag, cellBytes, firstCell, cells, id)) : kind === 'trim' ? volume.trim(at, length) : volume.zero(at, length);
     this.follow(site, `${kind} ${String(id)} of ${subject.volumeId(side)} cells ${String(firstCell)}+${String(cells)}`, promise, (error) => {
+      if (error instanceof VolumeError && NEVER_LOGGED.has(error.code)) {
+        model.refused(write);
+        return ended(this.codeOf(error, `${kind} ${String(id)}`));
+      }
       const wrong = model.ended(side, write, error === null);
+      if (watched) this.note(`${site.id}: ended ${kind} ${String(id)} of ${subject.volumeId(side)}: ${error === null ? 'acknowledged' : String(error)}`);
       if (wrong !== null) this.violate(wrong);
       if (error === null) this.acknowledged++;
       ended(this.codeOf(error, `${kind} ${String(id)}`));
@@ -310,6 +324,11 @@ export class Campaign {
     return error.code;
   }
 
+  private watched(subject: Subject, firstCell: number, cells: number): boolean {
+    const { watch } = this;
+    return watch?.volume === subject.plan.name && firstCell <= watch.cell && watch.cell < firstCell + cells;
+  }
+
   // --- admins ------------------------------------------------------------------------------------------------------
 
   act(subject: Subject, side: number, action: string, options: ActionOptions, ended: (outcome: string) => void = () => undefined): boolean {
@@ -334,6 +353,8 @@ export class Campaign {
         subject.parted = true;
         subject.model.parted();
       }
+      // Asked while the peer is away already, it makes no new fracture and reports none.
+      if (action === 'fracture' && outcome.kind === 'done') subject.model.fractured(side);
       ended(outcome.kind);
     });
     return true;

@@ -1,6 +1,8 @@
 import type { Prng } from '../../src-engine/runtime/simulated/index.ts';
 import type { Campaign, Subject } from './campaign.ts';
 
+const REQUESTS = 700;
+
 /** A host: keeps some requests in flight against the side it takes for the one that serves. */
 export class Host {
   private readonly campaign: Campaign;
@@ -12,14 +14,15 @@ export class Host {
   private readonly spanCells: number;
   private side = 0;
   private inFlight = 0;
+  private asked = 0;
   private stopped = false;
 
   constructor(campaign: Campaign, subject: Subject, random: Prng) {
     this.campaign = campaign;
     this.subject = subject;
     this.random = random;
-    this.depth = random.pick([1, 2, 4, 16]);
-    this.thinkMs = random.pick([2, 10, 30, 100, 400]);
+    this.depth = random.pick([1, 2, 4, 12]);
+    this.thinkMs = random.pick([5, 20, 60, 200]);
     this.readShare = random.pick([0.1, 0.3, 0.5]);
     const cells = subject.model.sizeBytes / subject.model.cellBytes;
     // A small working set makes overlaps frequent.
@@ -27,7 +30,9 @@ export class Host {
   }
 
   start(): void {
-    this.campaign.world.schedule(this.random.between(0, this.thinkMs), 'host', () => {
+    // After its share of requests a host slows down: a seed is to be small.
+    const thinkMs = this.asked > REQUESTS ? Math.max(400, this.thinkMs) : this.thinkMs;
+    this.campaign.world.schedule(this.random.between(0, 2 * thinkMs), 'host', () => {
       if (this.stopped) return;
       this.act();
       this.start();
@@ -44,6 +49,7 @@ export class Host {
     for (let i = 0; i < bursts && this.inFlight < this.depth * 2; i++) {
       const { firstCell, cells } = this.range();
       this.inFlight++;
+      this.asked++;
       const ended = (code: string | null): void => {
         this.inFlight--;
         if (code !== null && random.chance(0.5)) this.turn();

@@ -68,9 +68,28 @@ export class SideModel {
   add(write: Write, into: Cells = this.cells): void {
     const oldest = this.oldestRead();
     for (let cell = write.firstCell; cell < write.firstCell + write.cells; cell++) {
-      const entries = (into[cell] ?? []).filter((e) => e.supersededAt === NEVER || e.supersededAt > oldest);
-      if (!entries.some((e) => e.write === write)) entries.push({ write, cutAt: NEVER, supersededAt: NEVER });
-      into[cell] = entries;
+      const entries = into[cell];
+      if (entries === undefined) continue;
+      let known = false;
+      let kept = 0;
+      for (const entry of entries) {
+        known ||= entry.write === write;
+        if (entry.supersededAt === NEVER || entry.supersededAt > oldest) entries[kept++] = entry;
+      }
+      entries.length = kept;
+      if (!known) entries.push({ write, cutAt: NEVER, supersededAt: NEVER });
+    }
+  }
+
+  /** The write was never taken. */
+  remove(write: Write): void {
+    for (const cells of [this.cells, this.target, this.safety]) {
+      if (cells === null) continue;
+      for (let cell = write.firstCell; cell < write.firstCell + write.cells; cell++) {
+        const entries = cells[cell];
+        const at = entries?.findIndex((e) => e.write === write) ?? -1;
+        if (at >= 0) entries?.splice(at, 1);
+      }
     }
   }
 
@@ -126,7 +145,7 @@ export class VolumeModel {
   /** The side in charge, and since when it alone may acknowledge. */
   primary = 0;
   private readonly ticks: { now: number };
-  private readonly open: Set<{ readonly side: number; readonly write: Write }> = new Set();
+  private readonly open = new Map<Write, number>();
 
   constructor(ticks: { now: number }, tag: number, cellBytes: number, sizeBytes: number, sides: number) {
     this.ticks = ticks;
@@ -156,7 +175,7 @@ export class VolumeModel {
       if (this.inSyncFrom === index) other.add(write);
       if (this.syncingFrom === index && other.target !== null) other.add(write, other.target);
     }
-    this.open.add({ side: index, write });
+    this.open.set(write, index);
     return write;
   }
 
@@ -164,7 +183,7 @@ export class VolumeModel {
   ended(index: number, write: Write, acknowledged: boolean): string | null {
     write.endedAt = this.tick();
     write.acknowledged = acknowledged;
-    for (const o of this.open) if (o.write === write) this.open.delete(o);
+    this.open.delete(write);
     if (!acknowledged) return null;
     this.side(index).certain(write, write.endedAt);
     const other = this.sides[1 - index];
@@ -176,6 +195,13 @@ export class VolumeModel {
   }
 
   private primarySince = 0;
+
+  /** The write was refused before it was logged: it can never be seen. */
+  refused(write: Write): void {
+    write.endedAt = this.tick();
+    this.open.delete(write);
+    for (const side of this.sides) side.remove(write);
+  }
 
   // --- what servers report -------------------------------------------------------------------------------------------
 
@@ -249,10 +275,10 @@ export class VolumeModel {
   }
 
   private endOpen(index: number): void {
-    for (const o of this.open) {
-      if (o.side !== index) continue;
-      o.write.endedAt = this.tick();
-      this.open.delete(o);
+    for (const [write, side] of this.open) {
+      if (side !== index) continue;
+      write.endedAt = this.tick();
+      this.open.delete(write);
     }
   }
 

@@ -48,7 +48,7 @@ export function planLab(random: Prng): LabPlan {
   for (let i = 0; i < pairCount; i++) {
     const source = random.below(siteCount);
     const destination = (source + 1 + random.below(siteCount - 1)) % siteCount;
-    const sizeBytes = random.pick([64 * KIB, 256 * KIB, 256 * KIB, 1 * MIB, 1 * MIB, 4 * MIB]);
+    const sizeBytes = random.chance(0.03) ? 4 * MIB : random.pick([64 * KIB, 256 * KIB, 256 * KIB, 512 * KIB, 1 * MIB]);
     volumes.push({
       name: `v${String(i)}`, sizeBytes, source, destination, cellBytes: sizeBytes <= 256 * KIB && random.chance(0.3) ? 64 : 512,
       policy: random.chance(0.25) ? 'strict' : 'availability', recovery: random.chance(0.2) ? 'manual' : 'automatic',
