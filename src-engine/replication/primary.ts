@@ -254,7 +254,6 @@ export class PrimarySide implements VolumeMirror {
     const { volume, runtime, settings } = this.rel.deps;
     this.membership++;
     this.strictHold = true;
-    this.markUnanswered();
     this.forwarding = { kind: 'required', requiredAfter: 0 };
     if (this.rel.record.image === 'Synchronizing') this.rel.set({ image: 'OutOfSync' });
     runtime.covered('mirror/strict-held');

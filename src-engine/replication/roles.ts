@@ -161,7 +161,7 @@ export class Roles {
     this.replication.deps.gateChanged(rel.deps.volume.id);
     if (mine.image === 'NotEstablished') return this.startSoon(rel, 'full');
     const usable = theirs.image === 'Synchronized' || theirs.image === 'Consistent' || theirs.image === 'Outdated';
-    const clean = rel.marks.regions.isEmpty && theirs.markedRegions === 0 && theirs.keptRegions === 0 && !this.beyondEnd(rel, theirs) && usable && mine.generation.current === theirs.generation.current;
+    const clean = rel.marks.regions.isEmpty && theirs.markedRegions === 0 && this.sharedByLog(rel, theirs) && usable && mine.generation.current === theirs.generation.current;
     if (mine.fracture?.cause === 'admin') return;
     if (mine.forced) return;
     const unfractured = mine.fracture === null && mine.image !== 'OutOfSync' && mine.image !== 'Synchronizing';
@@ -169,6 +169,7 @@ export class Roles {
     if (mine.recovery === 'manual') {
       // Nothing starts by itself; hosts need not wait for the admin, so the copies part durably.
       if (unfractured) await rel.primary.isolate('restart', 'a resync waits for the administrator');
+      if (rel.record.image === 'Synchronized') await rel.change({ image: 'Outdated' });
       return;
     }
     if (rel.record.image === 'Consistent' || rel.record.image === 'Synchronized') await rel.change({ image: 'Outdated' });
@@ -177,6 +178,11 @@ export class Roles {
 
   private strictlyHeld(rel: Relationship): boolean {
     return rel.primary.holdsHosts;
+  }
+
+  /** What the secondary applied on its own is in this server's log too: nothing of it has to be compared. */
+  private sharedByLog(rel: Relationship, theirs: RelationshipView): boolean {
+    return !this.beyondEnd(rel, theirs) && (theirs.keptRegions === 0 || theirs.position?.logId === rel.deps.logId);
   }
 
   /** Entries of a dead incarnation, beyond the end of this server's log: nobody here has them. */

@@ -185,7 +185,8 @@ export class RelationshipDesk {
       case 'reverse-resync':
         return this.sync(rel, 'reverse');
       case 'fracture':
-        if (rel.primary.mode === 'marked') await rel.change({ fracture: { cause: 'admin', atWallMs: this.runtime.clock.wallMs(), sequence: rel.primary.held } });
+        if (rel.primary.mode === 'marked' && rel.record.image === 'Synchronized') await rel.primary.isolate('admin', 'asked by the administrator');
+        else if (rel.primary.mode === 'marked') await rel.change({ fracture: { cause: 'admin', atWallMs: this.runtime.clock.wallMs(), sequence: rel.primary.held } });
         else await rel.primary.fracture('admin', 'asked by the administrator');
         return { kind: 'done', result: { dirtyRegions: rel.markedRegions } };
       case 'pause':

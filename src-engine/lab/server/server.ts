@@ -76,6 +76,7 @@ export class StorageServer implements StorageServerFace {
     const { runtime, logStorage, settings } = this.deps;
     const known = await readIdentity(logStorage);
     if (known.kind === 'refused') throw new RefusedStart(known.code, known.message);
+    await this.refuseLostFiles(known.kind);
     const identity = known.kind === 'known' ? known.identity : { logId: `log-${runtime.random.id()}`, epochs: {} };
     this.epochs = { ...identity.epochs };
     const logDeps = {
@@ -117,6 +118,21 @@ export class StorageServer implements StorageServerFace {
     this.points?.startTimer();
     replication.start();
     this.event('server/up', 'info', this.id, `${this.deps.name} is up; ${String(records.length)} log records replayed`);
+  }
+
+  /**
+   * A file that should be there is never made anew (scenario 69): an empty half would hide what it held, and a new log
+   * would be written over halves that may hold acknowledged writes.
+   */
+  private async refuseLostFiles(identity: 'known' | 'new'): Promise<void> {
+    const { logStorage } = this.deps;
+    for (const name of LOG_NAMES) {
+      const there = await logStorage.exists(name);
+      if (identity === 'known' && !there) throw new RefusedStart('nvlog/missing', `${name} is missing, expected a log half from offset 0; nothing was changed: restore the file, or fail over to the other site`);
+      // Without pools this is a first start that was cut short.
+      if (identity === 'new' && there && this.deps.pools.length > 0) throw new RefusedStart('server/identity-missing', `identity.json is missing, but ${name} is there; nothing was changed: restore identity.json from a backup`);
+    }
+    if (identity === 'new' && this.deps.pools.length > 0) throw new RefusedStart('server/identity-missing', 'identity.json and the log are missing, but the server owns pools; nothing was changed: restore the files from a backup, or fail over to the other site');
   }
 
   /** Opens a pool behind a new epoch: what an earlier incarnation still has in flight is refused by the array. */
