@@ -119,7 +119,16 @@ export const mirrorSchema = z.object({
   /** Last instant and consistency point at which both were known equal; null before the first. */
   lastContact: instantSchema.nullable(),
   lastConsistent: z.object({ cp: countSchema, at: instantSchema }).nullable(),
-  fractureLog: z.object({ regions: countSchema, dirty: countSchema, regionSizeBytes: bytesSchema }),
+  fractureLog: z.object({
+    regions: countSchema,
+    dirty: countSchema,
+    regionSizeBytes: bytesSchema,
+    /**
+     * The volume in up to 256 equal stretches from its start to its end: the share of regions marked in each, 0 to 1.
+     * Empty while nothing is marked.
+     */
+    heat: z.array(z.number().min(0).max(1)).max(256),
+  }),
   /** The last consistent root of the copy, kept before a resync. */
   safetySnapshot: z.object({ cp: countSchema, at: instantSchema }).nullable(),
   /** The running sync; null when none runs. */

@@ -14,15 +14,9 @@ import {
   requestIdSchema,
 } from './common.ts';
 
-/** Phases of a consistency point in order (replication.md 3.11). */
-export const cpPhaseSchema = z.enum([
-  'seal',
-  'sync',
-  'destination-prepared',
-  'source-label',
-  'destination-committed',
-  'retire',
-]);
+/** Phases of a consistency point in order (replication.md 3.11), named as the engine names them. */
+export const CP_PHASES = ['seal', 'write', 'sync', 'prepared', 'label', 'commit', 'committed', 'free', 'done'] as const;
+export const cpPhaseSchema = z.enum(CP_PHASES);
 export type CpPhase = z.infer<typeof cpPhaseSchema>;
 
 export const consistencyPointSchema = z.object({

@@ -849,14 +849,14 @@ export class Lab {
   /** Serves without the peer; only where the server knows how to. */
   async skipPeerWait(server: ServerRecord): Promise<void> {
     await this.unitOf(server.id).ask((face) => {
-      if (!('skipPeerWait' in face) || typeof face.skipPeerWait !== 'function') {
+      if (!('endPeerWait' in face) || typeof face.endPeerWait !== 'function') {
         refuse(
           'server/not-supported',
           `${server.name} goes on by itself when the peer wait is over.`,
           `Wait until then, at most ${this.settings.peerWaitMs / 1000} s.`,
         );
       }
-      return (face as { skipPeerWait(): Promise<void> | void }).skipPeerWait();
+      (face as { endPeerWait(): void }).endPeerWait();
     });
   }
 

@@ -130,11 +130,12 @@ export class Mirrors {
           : { cp: status.position.ownCp, at: instant(status.lastContactWallMs) },
       fractureLog:
         status === null
-          ? { regions: 0, dirty: 0, regionSizeBytes: 65_536 }
+          ? { regions: 0, dirty: 0, regionSizeBytes: 65_536, heat: [] }
           : {
               regions: status.fractureLog.regions,
               dirty: status.fractureLog.dirty,
               regionSizeBytes: status.fractureLog.regionSizeBytes,
+              heat: status.fractureLog.dirty === 0 ? [] : status.heat.map(thousandths),
             },
       safetySnapshot:
         status === null || status.safetySnapshot === null
@@ -150,11 +151,11 @@ export class Mirrors {
               doneBytes: sync.regionsDone * 65_536,
               totalBytes: sync.regionsTotal * 65_536,
               copiedBytes: sync.bytesCopied,
-              rateBytesPerSecond: rateOf(sync.bytesCopied, this.#environment.clock.nowMs() - sync.startedAtMs),
+              rateBytesPerSecond: rateOf(sync.bytesCopied, this.#environment.clock.wallMs() - sync.startedAtMs),
               etaSeconds: etaOf(
                 sync.regionsDone,
                 sync.regionsTotal,
-                this.#environment.clock.nowMs() - sync.startedAtMs,
+                this.#environment.clock.wallMs() - sync.startedAtMs,
               ),
             },
       actions: MIRROR_ACTIONS.map((action) => {
@@ -297,7 +298,7 @@ export class Mirrors {
     if (outcome.kind === 'refused') throw new Refused(refusalFrom(outcome.refusal));
     if (action === 'delete' && outcome.kind === 'done') topology.mirrors.remove(record.id);
     this.#environment.changed();
-    const canPause = RUNNING_SYNC.includes(action) && outcome.kind === 'running';
+    const canPause = RUNNING_SYNC.includes(action) && action !== 'overwrite-primary' && outcome.kind === 'running';
     return this.#environment.jobs.start(
       { kind: `mirror/${action}`, subject: `mirror/${record.name}`, parameters: { mirrorId: record.id }, canPause },
       this.#work(record, action, at.unit, outcome),
@@ -383,7 +384,10 @@ export class Mirrors {
         giveUpAtMs ??= nowMs + TAKEN_UP_MS;
         if (!RUNNING_SYNC.includes(action) || nowMs >= giveUpAtMs) throw done.error;
       }
-      const sync = this.view(record).leading?.resync ?? null;
+      // Verify and the overwriting of a primary are no syncs of the relationship: only the action itself knows how far it is.
+      const own = outcome?.kind === 'running' && done === null ? outcome.progress() : null;
+      const sync =
+        own?.kind === 'verify' || own?.kind === 'overwrite-primary' ? own : (this.view(record).leading?.resync ?? null);
       if (sync !== null) {
         if (giveUpAtMs !== null) giveUpAtMs = nowMs + TAKEN_UP_MS;
         last = {
@@ -600,6 +604,11 @@ function lagOf(status: RelationshipStatus | null): { writes: number; bytes: numb
         bytes: Math.max(0, status.lag.bytes),
         seconds: Math.max(0, status.lag.seconds),
       };
+}
+
+/** Enough for a picture, and short on the wire. */
+function thousandths(share: number): number {
+  return Math.round(share * 1000) / 1000;
 }
 
 function rateOf(bytes: number, elapsedMs: number): number {

@@ -2,7 +2,6 @@
 import type {
   Cluster,
   ConsistencyPoint,
-  CpPhase,
   Health,
   Link,
   Pool,
@@ -15,7 +14,7 @@ import type { Clock, LinkNetwork } from '../runtime/index.ts';
 import type { Faults } from './faults.ts';
 import { instant } from './instant.ts';
 import type { ServerUnit } from './server-unit.ts';
-import type { CpPhase as EngineCpPhase, CpSummary, CpTrigger, PoolStatus, ServerStatus } from './server/types.ts';
+import { CP_PHASES, type CpSummary, type CpTrigger, type PoolStatus, type ServerStatus } from './server/types.ts';
 import type {
   ArrayRecord,
   ClusterRecord,
@@ -34,17 +33,6 @@ export interface ViewEnvironment {
   readonly unitOf: (serverId: string) => ServerUnit;
 }
 
-const SHOWN_PHASE: Readonly<Record<EngineCpPhase, CpPhase>> = {
-  seal: 'seal',
-  write: 'sync',
-  sync: 'sync',
-  prepared: 'destination-prepared',
-  label: 'source-label',
-  commit: 'destination-committed',
-  committed: 'destination-committed',
-  free: 'retire',
-  done: 'retire',
-};
 const SHOWN_TRIGGER: Readonly<Record<CpTrigger, ConsistencyPoint['trigger']>> = {
   timer: 'timer',
   'half-full': 'half-full',
@@ -162,7 +150,7 @@ export class Views {
             ? null
             : {
                 number: running.number,
-                phase: SHOWN_PHASE[running.phase],
+                phase: running.phase,
                 startedAt: this.#wall(running.startedAtMs, clock),
               },
       },
@@ -200,10 +188,6 @@ export class Views {
 
   #consistencyPoint(cp: CpSummary): ConsistencyPoint {
     const { clock } = this.#environment;
-    const phases = new Map<CpPhase, number>();
-    for (const [phase, ms] of Object.entries(cp.phaseMs) as [EngineCpPhase, number][]) {
-      phases.set(SHOWN_PHASE[phase], (phases.get(SHOWN_PHASE[phase]) ?? 0) + ms);
-    }
     return {
       number: cp.number,
       trigger: SHOWN_TRIGGER[cp.trigger],
@@ -211,7 +195,10 @@ export class Views {
       durationMs: cp.durationMs ?? Math.max(0, clock.nowMs() - cp.startedAtMs),
       blocks: cp.blocks,
       sentBytes: sum(cp.mirrors.map((mirror) => mirror.withData * 4096)),
-      phases: [...phases].map(([phase, durationMs]) => ({ phase, durationMs })),
+      phases: CP_PHASES.flatMap((phase) => {
+        const durationMs = cp.phaseMs[phase];
+        return durationMs === undefined ? [] : [{ phase, durationMs }];
+      }),
       outcome: cp.durationMs === null ? 'running' : 'done',
     };
   }

@@ -11,7 +11,7 @@ import {
   useTable,
 } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useMemo, useRef, useState, type ReactElement, type ReactNode } from 'react';
+import { useEffect, useMemo, useRef, useState, type ReactElement, type ReactNode, type RefObject } from 'react';
 import { Icon } from './Icon.tsx';
 import classes from './shared.module.css';
 
@@ -34,8 +34,10 @@ export interface Column<Row> {
   align?: 'left' | 'right';
   /** Holds buttons, not values: its title is for screen readers and nothing sorts by it. */
   plain?: boolean;
-  /** CSS width; one column may be left out and takes the rest. */
-  width?: string;
+  /** In pixels. One column may be left out: it takes the rest, and never less than `FREE_COLUMN_PX`. */
+  widthPx?: number;
+  /** Left out where the table itself is narrower than this, in pixels: for what another page says better. */
+  hideBelowPx?: number;
 }
 
 interface Props<Row> {
@@ -52,12 +54,33 @@ interface Props<Row> {
 }
 
 const ROW_PX = 34;
+const FREE_COLUMN_PX = 120;
+
+/** Width of an element as it is now; null until it was measured. */
+function useWidth(element: RefObject<HTMLElement | null>): number | null {
+  const [width, setWidth] = useState<number | null>(null);
+  useEffect(() => {
+    const measured = element.current;
+    if (measured === null) return undefined;
+    const observer = new ResizeObserver(() => setWidth(measured.clientWidth));
+    observer.observe(measured);
+    return () => observer.disconnect();
+  }, [element]);
+  return width;
+}
 
 /** Sortable, filterable, virtualised. Rows are reached with the Tab key when they lead somewhere. */
 export function DenseTable<Row>(props: Props<Row>): ReactElement {
-  const { label, rows, columns, rowKey, filter = '', initialSort, onOpen, empty, height } = props;
+  const { label, rows, columns: all, rowKey, filter = '', initialSort, onOpen, empty, height } = props;
   const [sorting, setSorting] = useState(initialSort === undefined ? [] : [initialSort]);
   const scroller = useRef<HTMLDivElement>(null);
+  const widthPx = useWidth(scroller);
+  const columns = useMemo(
+    () => all.filter(({ hideBelowPx = 0 }) => widthPx === null || widthPx === 0 || widthPx >= hideBelowPx),
+    [all, widthPx],
+  );
+  // Narrower than this nothing is squeezed: the table scrolls sideways in its own frame.
+  const leastPx = columns.reduce((sum, column) => sum + (column.widthPx ?? FREE_COLUMN_PX), 0);
 
   const definitions = useMemo(() => {
     const helper = createColumnHelper<typeof features, { row: Row }>();
@@ -108,10 +131,15 @@ export function DenseTable<Row>(props: Props<Row>): ReactElement {
       style={height === undefined ? {} : { height }}
       {...(height === undefined ? {} : { tabIndex: 0, role: 'group', 'aria-label': label })}
     >
-      <table className={classes['table']} aria-label={label} aria-rowcount={shown.length + 1}>
+      <table
+        className={classes['table']}
+        style={{ minWidth: leastPx }}
+        aria-label={label}
+        aria-rowcount={shown.length + 1}
+      >
         <colgroup>
           {columns.map((column) => (
-            <col key={column.id} style={column.width === undefined ? {} : { width: column.width }} />
+            <col key={column.id} style={column.widthPx === undefined ? {} : { width: column.widthPx }} />
           ))}
         </colgroup>
         <thead>

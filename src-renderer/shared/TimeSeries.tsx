@@ -57,14 +57,6 @@ export function TimeSeries(props: Props): ReactElement {
         <span id={id} className={classes['chartTitle']}>
           {title}
         </span>
-        <span className={classes['chartLegend']}>
-          {series.map((one, index) => (
-            <span key={one.label}>
-              <i style={{ background: `var(--${one.colour})` }} />
-              {one.label} <b>{format(latest[index] ?? null)}</b>
-            </span>
-          ))}
-        </span>
         <Tooltip label={asTable ? t('chart.asChart') : t('chart.asTable')}>
           <ActionIcon
             variant="subtle"
@@ -77,6 +69,14 @@ export function TimeSeries(props: Props): ReactElement {
             <Icon name={asTable ? 'chart' : 'table'} size={14} />
           </ActionIcon>
         </Tooltip>
+        <span className={classes['chartLegend']}>
+          {series.map((one, index) => (
+            <span key={one.label}>
+              <i style={{ background: `var(--${one.colour})` }} />
+              {one.label} <b>{format(latest[index] ?? null)}</b>
+            </span>
+          ))}
+        </span>
       </figcaption>
       {asTable ? (
         <div className={classes['chartTable']} style={{ height }} tabIndex={0} role="region" aria-label={title}>

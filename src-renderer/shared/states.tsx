@@ -104,6 +104,14 @@ export function protectionOf(mirror: Mirror): Protection {
   }
 }
 
+/**
+ * Acknowledged writes the copy lacks now. While a pair is synchronized a write is acknowledged only once both sides have
+ * it: what is under way then belongs to nobody yet, and is no loss.
+ */
+export function rpoWrites(mirror: Mirror): number {
+  return mirror.imageState === 'Synchronized' ? 0 : mirror.lag.writes;
+}
+
 const serverLook: Record<Server['state'], Look> = {
   up: { tone: 'ok', icon: 'check-circle' },
   booting: { tone: 'busy', icon: 'sync' },

@@ -78,7 +78,7 @@ const mirror: Mirror = {
   id: 'm1', name: 'payroll', mode: 'consistency-point', policy: 'availability', recovery: 'auto', imageState: 'Synchronized', conditions: [],
   direction: 'forward', acting: 'north', source: { volume: 'payroll', site: 'north' }, destination: { volume: 'payroll-copy', site: 'south' },
   connection: 'connected', lag: { writes: 0, bytes: 0, seconds: 0 }, lastContact: AT, lastConsistent: null,
-  fractureLog: { regions: 48, dirty: 0, regionSizeBytes: 65536 }, safetySnapshot: null, sync: null,
+  fractureLog: { regions: 48, dirty: 0, regionSizeBytes: 65536, heat: [] }, safetySnapshot: null, sync: null,
   actions: MIRROR_ACTIONS.map((action) => ({ action, allowed: action !== 'failover', needsConfirmation: action === 'delete', ...(action === 'failover' ? { refusal: R01 } : {}) })),
   since: AT, createdAt: AT,
 }; // prettier-ignore

@@ -121,14 +121,14 @@ function Broken(): ReactElement {
           {t(`fault.${row.kind}.title`)}
         </Badge>
       ),
-      width: '190px',
+      widthPx: 190,
     },
     {
       id: 'subject',
       title: t('fault.subject'),
       value: (row) => row.subject,
       cell: (row) => <span className="mono">{row.subject}</span>,
-      width: '190px',
+      widthPx: 190,
     },
     { id: 'message', title: t('common.what'), value: (row) => row.message },
     {
@@ -136,7 +136,7 @@ function Broken(): ReactElement {
       title: t('fault.since'),
       value: (row) => row.injectedAt,
       cell: (row) => <Time at={row.injectedAt} />,
-      width: '100px',
+      widthPx: 100,
     },
     {
       id: 'clear',
@@ -144,7 +144,7 @@ function Broken(): ReactElement {
       plain: true,
       value: () => '',
       align: 'right',
-      width: '90px',
+      widthPx: 90,
       cell: (row) => (
         <Button
           size="compact-xs"

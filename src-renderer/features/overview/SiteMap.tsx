@@ -28,7 +28,11 @@ function ServerRow({ server }: { server: Server }): ReactElement {
         <Meter
           label={t('server.nvlog')}
           share={filling === undefined ? 0 : filling.usedBytes / filling.sizeBytes}
-          text={filling === undefined ? '–' : units.bytes(filling.usedBytes)}
+          text={
+            filling === undefined
+              ? '–'
+              : t('site.used', { used: units.bytes(filling.usedBytes), size: units.bytes(filling.sizeBytes) })
+          }
           tone={server.nvlog.stalled ? 'bad' : 'accent'}
         />
         <div className={classes['cp']}>

@@ -41,16 +41,16 @@ export function Workloads(): ReactElement {
           {t(`workload.state.${row.state}`)}
         </Badge>
       ),
-      width: '130px',
+      widthPx: 130,
     },
-    { id: 'profile', title: t('workload.profile'), value: (row) => row.profile, width: '110px' },
+    { id: 'profile', title: t('workload.profile'), value: (row) => row.profile, widthPx: 110 },
     {
       id: 'rate',
       title: t('workload.rate'),
       value: (row) => row.operationsPerSecond,
       cell: (row) => `${units.si(row.operationsPerSecond)}/s`,
       align: 'right',
-      width: '90px',
+      widthPx: 90,
     },
     {
       id: 'acknowledged',
@@ -58,7 +58,7 @@ export function Workloads(): ReactElement {
       value: (row) => row.acknowledgedWrites,
       cell: (row) => units.count(row.acknowledgedWrites),
       align: 'right',
-      width: '150px',
+      widthPx: 150,
     },
     {
       id: 'act',
@@ -66,7 +66,7 @@ export function Workloads(): ReactElement {
       plain: true,
       value: () => '',
       align: 'right',
-      width: '90px',
+      widthPx: 90,
       cell: (row) =>
         row.state === 'running' || row.state === 'paused' || row.state === 'stalled' ? (
           <Button

@@ -1,5 +1,5 @@
 import type { Mirror, MirrorAction } from '../../../src-engine/contract/index.ts';
-import { protectionOf, type Protection, type Tone } from '../../shared/index.ts';
+import { protectionOf, rpoWrites, type Protection, type Tone } from '../../shared/index.ts';
 
 export interface Answers {
   safe: { tone: Tone; protectedCount: number; total: number };
@@ -22,7 +22,7 @@ export function answer(mirrors: readonly Mirror[]): Answers {
   const able = mirrors.filter(allowed).length;
   const blockedOne = mirrors.find((mirror) => !allowed(mirror));
   const worst = mirrors.reduce<Mirror | null>(
-    (found, mirror) => (found === null || mirror.lag.writes > found.lag.writes ? mirror : found),
+    (found, mirror) => (found === null || rpoWrites(mirror) > rpoWrites(found) ? mirror : found),
     null,
   );
   const protectedCount = counts.synchronized;
@@ -36,7 +36,7 @@ export function answer(mirrors: readonly Mirror[]): Answers {
           : counts['catching-up'] > 0
             ? 'busy'
             : 'ok';
-  const writes = worst?.lag.writes ?? 0;
+  const writes = worst === null ? 0 : rpoWrites(worst);
   return {
     safe: { tone: safeTone, protectedCount, total },
     failover: {

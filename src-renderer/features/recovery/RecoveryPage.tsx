@@ -65,7 +65,7 @@ function PastDrills(): ReactElement {
       title: t('drill.started'),
       value: (row) => row.startedAt,
       cell: (row) => <Time at={row.startedAt} full />,
-      width: '170px',
+      widthPx: 170,
     },
     { id: 'mirror', title: t('mirror.name'), value: (row) => row.mirror },
     {
@@ -78,7 +78,7 @@ function PastDrills(): ReactElement {
         ) : (
           <VerdictBadge verdict={row.report.verdict} />
         ),
-      width: '150px',
+      widthPx: 150,
     },
     {
       id: 'acknowledged',
@@ -86,7 +86,7 @@ function PastDrills(): ReactElement {
       value: (row) => row.report?.acknowledgedWrites ?? -1,
       cell: (row) => units.count(row.report?.acknowledgedWrites),
       align: 'right',
-      width: '170px',
+      widthPx: 170,
     },
     {
       id: 'lost',
@@ -94,7 +94,7 @@ function PastDrills(): ReactElement {
       value: (row) => row.report?.lostWrites ?? -1,
       cell: (row) => units.count(row.report?.lostWrites),
       align: 'right',
-      width: '110px',
+      widthPx: 110,
     },
     {
       id: 'rpo',
@@ -102,7 +102,7 @@ function PastDrills(): ReactElement {
       value: (row) => row.report?.rpoWrites ?? -1,
       cell: (row) => units.count(row.report?.rpoWrites),
       align: 'right',
-      width: '90px',
+      widthPx: 90,
     },
     {
       id: 'rto',
@@ -110,7 +110,7 @@ function PastDrills(): ReactElement {
       value: (row) => row.report?.rtoMs ?? -1,
       cell: (row) => units.durationMs(row.report?.rtoMs),
       align: 'right',
-      width: '90px',
+      widthPx: 90,
     },
   ];
   return <DenseTable label={t('drill.past')} rows={drills.toReversed()} columns={columns} rowKey={(row) => row.id} />;

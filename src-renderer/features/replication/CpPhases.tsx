@@ -4,14 +4,7 @@ import type { ConsistencyPoint, CpPhase, Server } from '../../../src-engine/cont
 import { DenseTable, Time, units, type Column } from '../../shared/index.ts';
 import classes from './replication.module.css';
 
-const phases: readonly CpPhase[] = [
-  'seal',
-  'sync',
-  'destination-prepared',
-  'source-label',
-  'destination-committed',
-  'retire',
-];
+const phases: readonly CpPhase[] = ['seal', 'write', 'sync', 'prepared', 'label', 'commit', 'committed', 'free'];
 
 /** One bar per consistency point, newest first, split by the time each phase took. */
 export function CpPhases({
@@ -29,21 +22,21 @@ export function CpPhases({
       title: t('cp.number'),
       value: (row) => row.number,
       cell: (row) => <span className="mono">{row.number}</span>,
-      width: '72px',
+      widthPx: 72,
     },
     {
       id: 'at',
       title: t('common.time'),
       value: (row) => row.startedAt,
       cell: (row) => <Time at={row.startedAt} />,
-      width: '88px',
+      widthPx: 88,
     },
     {
       id: 'trigger',
       title: t('cp.trigger'),
       value: (row) => row.trigger,
       cell: (row) => t(`cpTrigger.${row.trigger}`),
-      width: '104px',
+      widthPx: 104,
     },
     {
       id: 'phases',
@@ -75,7 +68,7 @@ export function CpPhases({
       value: (row) => row.durationMs,
       cell: (row) => units.durationMs(row.durationMs),
       align: 'right',
-      width: '82px',
+      widthPx: 82,
     },
     {
       id: 'blocks',
@@ -83,7 +76,7 @@ export function CpPhases({
       value: (row) => row.blocks,
       cell: (row) => units.count(row.blocks),
       align: 'right',
-      width: '78px',
+      widthPx: 78,
     },
     {
       id: 'sent',
@@ -91,7 +84,7 @@ export function CpPhases({
       value: (row) => row.sentBytes,
       cell: (row) => units.bytes(row.sentBytes),
       align: 'right',
-      width: '96px',
+      widthPx: 96,
     },
   ];
   return (

@@ -38,7 +38,7 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
       title: t('mirror.imageState'),
       value: (row) => row.imageState,
       cell: (row) => <ImageStateBadge state={row.imageState} />,
-      width: '160px',
+      widthPx: 138,
     },
     {
       id: 'condition',
@@ -48,14 +48,14 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
         const headline = row.conditions[0];
         return headline === undefined ? '–' : <ConditionBadge code={headline.code} cause={headline.cause} quiet />;
       },
-      width: '170px',
+      widthPx: 160,
     },
     {
       id: 'direction',
       title: t('mirror.direction'),
       value: (row) => row.direction,
       cell: (row) => <Direction mirror={row} />,
-      width: '140px',
+      widthPx: 122,
     },
     {
       id: 'sync',
@@ -73,7 +73,8 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
             tone="busy"
           />
         ),
-      width: '110px',
+      widthPx: 96,
+      hideBelowPx: 760,
     },
     {
       id: 'lag',
@@ -81,7 +82,7 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
       value: (row) => row.lag.writes,
       cell: (row) => units.count(row.lag.writes),
       align: 'right',
-      width: '100px',
+      widthPx: 92,
     },
   ];
   const wide: Column<Mirror>[] = [
@@ -91,7 +92,8 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
       value: (row) => row.lag.bytes,
       cell: (row) => units.bytes(row.lag.bytes),
       align: 'right',
-      width: '100px',
+      widthPx: 92,
+      hideBelowPx: 1080,
     },
     {
       id: 'lagTime',
@@ -99,7 +101,7 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
       value: (row) => row.lag.seconds,
       cell: (row) => units.durationSeconds(row.lag.seconds),
       align: 'right',
-      width: '100px',
+      widthPx: 92,
     },
     {
       id: 'dirty',
@@ -107,14 +109,14 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
       value: (row) => row.fractureLog.dirty,
       cell: (row) => units.count(row.fractureLog.dirty),
       align: 'right',
-      width: '110px',
+      widthPx: 112,
     },
     {
       id: 'policy',
       title: t('mirror.policy'),
       value: (row) => row.policy,
       cell: (row) => t(`policy.${row.policy}`),
-      width: '110px',
+      widthPx: 110,
     },
   ];
   return (

@@ -21,6 +21,7 @@ import {
   Panel,
   RefusedAction,
   RefusedGroup,
+  rpoWrites,
   Time,
   TimeSeries,
   units,
@@ -29,9 +30,11 @@ import {
 } from '../../shared/index.ts';
 import { ActionSheet } from './ActionSheet.tsx';
 import { CpPhases } from './CpPhases.tsx';
+import { HeatMap } from './HeatMap.tsx';
 import { dangerous } from './mirror-action.ts';
 import { Pair } from './Pair.tsx';
 import { StateDiagram } from './StateDiagram.tsx';
+import { Verifications } from './Verifications.tsx';
 import classes from './replication.module.css';
 
 const LAG_WINDOW_SECONDS = 300;
@@ -146,6 +149,7 @@ function Marks({ mirror }: { mirror: Mirror }): ReactElement {
         text={t('fractureLog.of', { dirty: units.count(dirty), regions: units.count(regions) })}
         tone={dirty === 0 ? 'ok' : 'warn'}
       />
+      <HeatMap fractureLog={mirror.fractureLog} />
       <Facts
         facts={[
           { label: t('fractureLog.atMost'), value: units.bytes(dirty * regionSizeBytes) },
@@ -216,21 +220,21 @@ function History({ mirror }: { mirror: Mirror }): ReactElement {
       title: t('common.time'),
       value: (row) => row.at,
       cell: (row) => <Time at={row.at} full />,
-      width: '160px',
+      widthPx: 160,
     },
     {
       id: 'to',
       title: t('mirror.imageState'),
       value: (row) => row.to,
       cell: (row) => <ImageStateBadge state={row.to} />,
-      width: '160px',
+      widthPx: 160,
     },
     {
       id: 'direction',
       title: t('mirror.direction'),
       value: (row) => row.direction,
       cell: (row) => t(`direction.${row.direction}`),
-      width: '110px',
+      widthPx: 110,
     },
     {
       id: 'message',
@@ -244,7 +248,7 @@ function History({ mirror }: { mirror: Mirror }): ReactElement {
       value: (row) => row.event,
       cell: (row) => <span className="mono">{row.event}</span>,
       align: 'right',
-      width: '80px',
+      widthPx: 80,
     },
   ];
   return (
@@ -311,7 +315,7 @@ export function RelationshipPage(): ReactElement {
         mode: t(`mode.${mirror.mode}`),
         policy: t(`policy.${mirror.policy}`),
         recovery: t(`recoveryPolicy.${mirror.recovery}`),
-        writes: units.count(mirror.lag.writes),
+        writes: units.count(rpoWrites(mirror)),
       })}
     >
       <Pair mirror={mirror} />
@@ -342,6 +346,9 @@ export function RelationshipPage(): ReactElement {
           </Panel>
         </div>
       </div>
+      <Panel title={t('verify.title')} hint={t('verify.hint')} flush>
+        <Verifications mirror={mirror} />
+      </Panel>
       <Panel title={t('mirror.history')} flush>
         <History mirror={mirror} />
       </Panel>

@@ -18,6 +18,9 @@ import {
 export const NOW = Date.UTC(2026, 10, 21, 3, 30, 0);
 export const iso = (offsetMs = 0): string => new Date(NOW + offsetMs).toISOString();
 const MIB = 2 ** 20;
+/** Some marks early in the volume, as a hot spot leaves them. */
+const heat = (dirty: number): number[] =>
+  Array.from({ length: 256 }, (_, at) => (at < 64 ? Math.min(1, dirty / 256) : 0));
 
 const refusals: Record<string, Refusal> = {
   R01: {
@@ -91,7 +94,7 @@ export function mirror(name: 'payroll' | 'orders', over: Partial<Mirror> = {}): 
     lag: { writes: 0, bytes: 0, seconds: 0 },
     lastContact: iso(-120),
     lastConsistent: { cp: 1842, at: iso(-900) },
-    fractureLog: { regions: name === 'payroll' ? 4096 : 1024, dirty: 0, regionSizeBytes: 65536 },
+    fractureLog: { regions: name === 'payroll' ? 4096 : 1024, dirty: 0, regionSizeBytes: 65536, heat: [] },
     safetySnapshot: { cp: 12, at: iso(-520_000) },
     sync: null,
     actions: actions(['fracture', 'switchover', 'verify', 'establish', 'delete', 'resync']),
@@ -349,7 +352,7 @@ export const disaster = (): Live => {
           },
         ],
         lag: { writes: 6204, bytes: 25_411_584, seconds: 31 },
-        fractureLog: { regions: 1024, dirty: 182, regionSizeBytes: 65536 },
+        fractureLog: { regions: 1024, dirty: 182, regionSizeBytes: 65536, heat: heat(182) },
         actions: actions(['verify'], 'R05'),
       }),
     ],
@@ -393,7 +396,7 @@ export const resyncing = (): Live => {
           },
         ],
         lag: { writes: 212, bytes: 868_352, seconds: 1.4 },
-        fractureLog: { regions: 1024, dirty: 71, regionSizeBytes: 65536 },
+        fractureLog: { regions: 1024, dirty: 71, regionSizeBytes: 65536, heat: heat(71) },
         sync: {
           job: 'job-9',
           direction: 'reversed',
@@ -444,7 +447,7 @@ export const report: DrillReport = {
   misplacedWrites: 0,
   rpoWrites: 0,
   rtoMs: 1284,
-  crash: { cp: 1871, phase: 'destination-prepared' },
+  crash: { cp: 1871, phase: 'prepared' },
   failover: { replayedRecords: 312, ms: 418 },
   reverseResync: { regionsDiffering: 143, bytesCopied: Math.round(7.9 * MIB), bytesVolume: 64 * MIB, ms: 912 },
   checksums: {

@@ -138,7 +138,7 @@ const wave = (index: number, base: number, swing: number): number =>
   base + Math.sin(index / 5) * swing + Math.sin(index * 1.7) * swing * 0.4;
 
 function timeline(): ConsistencyPoint[] {
-  const phases = ['seal', 'sync', 'destination-prepared', 'source-label', 'destination-committed', 'retire'] as const;
+  const phases = ['seal', 'write', 'sync', 'prepared', 'label', 'commit', 'committed', 'free'] as const;
   return Array.from({ length: 50 }, (_, index) => {
     const durations = phases.map((phase, at) => ({
       phase,
