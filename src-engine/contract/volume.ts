@@ -94,6 +94,16 @@ export const volumeContract = {
     })
     .input(one.extend({ confirm: confirmSchema, requestId: requestIdSchema }))
     .output(z.object({ id: z.string(), name: z.string() })),
+  /** After acknowledged log records were lost: the volume was inspected, it serves again with what is left. */
+  acknowledge: mutation
+    .route({
+      method: 'POST',
+      path: '/volumes/{volume}/acknowledge',
+      summary: 'Accept the loss of unflushed writes',
+      tags: ['volume'],
+    })
+    .input(one.extend({ confirm: confirmSchema, requestId: requestIdSchema }))
+    .output(volumeSchema),
   /** SHA-256 of the content as a host would read it; of a secondary: as a promotion now would give it. */
   checksum: query
     .route({ method: 'POST', path: '/volumes/{volume}/checksum', summary: 'SHA-256 of the content', tags: ['volume'] })

@@ -185,6 +185,22 @@ export function createRouter(lab: Lab) {
         await lab.deleteVolume(topology.volumes.get(id), input.confirm);
         return { id, name };
       }),
+      acknowledge: os.volume.acknowledge.handler(async ({ input }) => {
+        const volume = topology.volumes.find(input.volume);
+        const lost = lab.volumes.status(volume)?.stateReason ?? '';
+        if (!lost.includes('acknowledge'))
+          refuse('volume/nothing-lost', `${volume.name} has no loss to acknowledge.`, 'There is nothing to do.', {
+            field: 'volume',
+          });
+        lab.confirmed(
+          'volume',
+          volume.name,
+          input.confirm,
+          `${volume.name}: ${lost}. It would serve with what is left.`,
+        );
+        await lab.volumes.unit(volume).ask((face) => face.acknowledge(volume.id));
+        return lab.volumes.present(volume);
+      }),
       checksum: os.volume.checksum.handler(({ input }) => lab.volumes.checksum(topology.volumes.find(input.volume))),
       read: os.volume.read.handler(async ({ input }) => {
         const { data, cp, sequence } = await lab.volumes.read(

@@ -96,6 +96,17 @@ export class ServerUnit {
   need(): StorageServerFace {
     const face = this.face;
     if (face === null) throw new Refused(this.#downRefusal());
+    const { state } = face.status();
+    if (state.kind === 'refused') {
+      throw new Refused(
+        refusal(
+          'server/refused',
+          `${this.spec.name} does not serve (${state.code}): ${state.message}.`,
+          'Put the named file right and power the server off and on; until then the other site can take over.',
+          { details: { server: this.spec.name, cause: state.code } },
+        ),
+      );
+    }
     return face;
   }
 

@@ -100,6 +100,8 @@ export class Volumes {
     const array = topology.arrays.get(pool.arrayId);
     const mirror = topology.mirrorOfVolume(volume.id);
     const state = stateOf(status);
+    const serverState = unit.anyFace?.status().state;
+    const refused = serverState?.kind === 'refused' ? `${unit.spec.name} does not serve: ${serverState.message}` : null;
     return {
       id: volume.id,
       name: volume.name,
@@ -110,7 +112,8 @@ export class Volumes {
       pool: pool.name,
       owner: unit.face === null ? null : unit.spec.name,
       state,
-      cause: state === 'serving' || state === 'secondary' ? null : (status?.stateReason ?? unit.cause ?? null),
+      cause:
+        state === 'serving' || state === 'secondary' ? null : (status?.stateReason ?? refused ?? unit.cause ?? null),
       policy: mirror?.policy ?? null,
       mirror: mirror?.name ?? null,
       cp: status?.cp ?? 0,

@@ -41,6 +41,16 @@ export class Ledger {
     this.#blocks = Array.from({ length: sizeBytes / BLOCK }, () => ({ acknowledged: 0, unknown: [], busy: false }));
   }
 
+  /** The same promises, to be checked against another copy of the files. */
+  clone(): Ledger {
+    const copy = new Ledger(this.volume, 0);
+    for (const { acknowledged, unknown } of this.#blocks)
+      copy.#blocks.push({ acknowledged, unknown: [...unknown], busy: false });
+    for (const [key, version] of this.#versions) copy.#versions.set(key, version);
+    copy.#issued = this.#issued;
+    return copy;
+  }
+
   /** A free random range, taken until `settle`; null when it is in use. */
   issue(random: Seeded): Write | null {
     const count = random.chance(0.7) ? 1 : 1 + random.below(LONGEST);

@@ -110,7 +110,10 @@ export class StorageServer implements StorageServerFace {
     const replication = this.replication;
     if (replication === null) throw new Error('composed');
     replication.roles.endOfLog = endOfLog;
-    for (const rel of replication.all()) rel.primary.firstSequence = this.log.lastSequence;
+    for (const rel of replication.all()) {
+      rel.primary.firstSequence = this.log.lastSequence;
+      rel.primary.holdAtStart();
+    }
     await replication.drainRecovered();
     await this.releaseViews();
     this.state = { kind: 'up' };

@@ -221,6 +221,8 @@ export interface StorageServerFace {
   createVolume(spec: { readonly id: string; readonly name: string; readonly poolId: string; readonly sizeBytes: number }): Promise<void>;
   growVolume(volumeId: string, sizeBytes: number): Promise<void>;
   removeVolume(volumeId: string): Promise<void>;
+  /** After lost log records (NVFail): the admin has inspected the volume, it serves again with what is left. Else no effect. */
+  acknowledge(volumeId: string): Promise<void>;
   /** The volume as a host sees it; rejects requests with `volume/not-owner` while this side is secondary. */
   hostVolume(volumeId: string): HostVolume;
   /** What a promotion now would give (image plus log), read-only, for checksum, read and export. `cp` and `sequence` name it. */

@@ -75,6 +75,18 @@ export function addVolumes(program: Command, options: CliOptions): void {
       });
     });
   volume
+    .command('acknowledge')
+    .description('accept the loss of unflushed writes: the volume serves again with what is left')
+    .argument('<volume>')
+    .action(async (name: string, _own, command: Command) => {
+      const run = new Run(options, command);
+      await run.with(async (client) => {
+        const before = await client.volume.show({ volume: name });
+        const confirm = await run.confirmation(before.name, before.cause ?? 'Nothing is known to be lost.');
+        run.print(await client.volume.acknowledge(given({ volume: before.id, confirm })));
+      });
+    });
+  volume
     .command('checksum')
     .description('SHA-256 of the content as a host would read it')
     .argument('<volume>')
