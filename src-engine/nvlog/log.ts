@@ -260,7 +260,8 @@ export class Log {
     });
     this.#incarnation += 1;
     this.#lastSequence = Math.max(this.#lastSequence, options.sequenceFloor ?? 0);
-    this.#durableSequence = this.#lastSequence;
+    // The skipped numbers were never records: the start record vouches for what came before it, not for the gap.
+    this.#durableSequence = previousEnd;
     if (!this.#place(record, this.#active.file.size - SEAL_BYTES)) {
       const other = this.#other(this.#active);
       if (other.state !== 'free') {

@@ -234,6 +234,18 @@ export class PrimarySide implements VolumeMirror {
     await this.fracture(cause, reason);
   }
 
+  /**
+   * At start: a strict mirror that was in sync before and was not set apart by an admin serves nobody until it is
+   * synchronized again, whatever `peerWait` says.
+   */
+  holdAtStart(): void {
+    const { policy, role, base, fracture } = this.rel.record;
+    if (policy !== 'strict' || role !== 'primary' || base === null) return;
+    if (fracture?.cause === 'admin' || fracture?.cause === 'promotion') return;
+    this.forwarding = { kind: 'required', requiredAfter: 0 };
+    this.strictHold = true;
+  }
+
   connectionLost(reason: string): void {
     if (this.forwarding.kind === 'marked' || this.forwarding.kind === 'fracturing') return;
     if (this.staysStrict()) return this.holdStrictly(reason);

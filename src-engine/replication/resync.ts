@@ -85,7 +85,8 @@ export class Resync {
     rel.marks.mark(theirs);
     rel.primary.markUnanswered();
     await rel.marks.flush();
-    await rel.change({ image: 'Synchronizing', lock, fracture: null, resync: { kind: this.kind, startedWallMs: this.startedWallMs, paused: false } });
+    // A full sync trusts nothing: should it be interrupted, what goes on as an update must not prune by birth either.
+    await rel.change({ image: 'Synchronizing', lock, fracture: null, ...(this.kind === 'full' ? { base: null } : {}), resync: { kind: this.kind, startedWallMs: this.startedWallMs, paused: false } });
     // What is dirty now goes to disk while it is still marked: it travels as resync blocks, compared, not as a list.
     await rel.deps.consistencyPoint('resync');
     const rootName = `resync-${runtime.random.id()}`;
@@ -165,6 +166,8 @@ export class Resync {
     }
     if (this.rel.primary.mode === 'marked' || this.rel.primary.mode === 'fracturing') throw new ResyncInterruptedError('the relationship was fractured');
     this.rel.marks.clear(regionSet(this.rel.marks.regions.size, regions));
+    // Otherwise a source that dies later begins again.
+    await this.rel.marks.flush();
     this.rel.deps.runtime.covered('resync/bits-cleared');
   }
 

@@ -33,6 +33,8 @@ export class Roles {
   private readonly replication: Replication;
   /** The peer's last view in the present session. */
   private readonly views = new Map<string, RelationshipView>();
+  /** Relationships whose peer was asked in the present session whether it still holds what it had confirmed. */
+  private readonly checked = new Set<string>();
   private readonly resyncs = new Map<string, RunningResync>();
   private readonly retries = new Map<string, Retry>();
   private readonly considering = new Map<string, 'running' | 'again'>();
@@ -65,6 +67,7 @@ export class Roles {
 
   forget(relationshipId: string): void {
     this.views.delete(relationshipId);
+    this.checked.delete(relationshipId);
     this.resyncs.get(relationshipId)?.resync.cancel('the connection was lost');
   }
 
@@ -152,7 +155,9 @@ export class Roles {
     await this.takeKept(rel, theirs);
     await rel.primary.settleRecovered(provenHeld(rel, theirs));
     // 3.12, 1: it had confirmed records through the fracture, and has lost some of them.
-    if (heldOf(rel, theirs) < (mine.fracture?.sequence ?? rel.primary.held) && rel.marks.regions.count < rel.marks.regions.size) {
+    const first = !this.checked.has(rel.id);
+    this.checked.add(rel.id);
+    if (first && heldOf(rel, theirs) < (mine.fracture?.sequence ?? rel.primary.held)) {
       rel.deps.runtime.covered('handshake/lost-entries');
       rel.report('mirror/entries-lost', 'alert', `${rel.deps.nameOf(rel.record.peerServerId)} lost log records it had confirmed; every region is compared`);
       rel.marks.markAll();
