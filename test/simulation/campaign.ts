@@ -194,9 +194,10 @@ export class Campaign {
 
   private reported(site: Site, event: ServerEvent): void {
     this.note(`${site.id} ${event.kind} ${event.subject}: ${event.message}`);
-    if (event.kind === 'mirror/internal-error' || event.kind === 'mirror/digest-mismatch') return this.violate(`${site.id}: ${event.kind}: ${event.message}`);
+    const excused = site.excused && event.kind === 'mirror/internal-error' && !event.message.includes('assertion');
+    if (!excused && (event.kind === 'mirror/internal-error' || event.kind === 'mirror/digest-mismatch')) return this.violate(`${site.id}: ${event.kind}: ${event.message}`);
     if (event.kind === 'volume/nvfail') return this.violate(`${site.id}: acknowledged records were lost although no log was damaged: ${event.message}`);
-    if ((event.kind === 'server/suspended' || event.kind === 'server/refused') && site.faults.size === 0 && !this.plan.tight) {
+    if ((event.kind === 'server/suspended' || event.kind === 'server/refused') && !site.excused && !this.plan.tight) {
       return this.violate(`${site.id}: ${event.kind} without a fault that explains it: ${event.message}`);
     }
     const subject = this.subjects.find((s) => s.relationshipId === event.subject);
@@ -237,7 +238,7 @@ export class Campaign {
   private bootFailed(site: Site, error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.note(`${site.id} could not boot: ${text}`);
-    if (error instanceof StorageError && site.faults.size > 0) return;
+    if (error instanceof StorageError && site.excused) return;
     this.violate(`${site.id} could not boot: ${text}`);
   }
 
@@ -369,7 +370,7 @@ export class Campaign {
 
   private judgeFailure(site: Site, what: string, error: unknown): void {
     if (error instanceof Error && EXPECTED_FAILURES.has(error.name)) return;
-    if (site.faults.size > 0 || this.plan.tight) {
+    if (site.excused || this.plan.tight) {
       if (!(error instanceof Error) || error.name !== 'AssertionError') return;
     }
     this.violate(`${what} failed with something unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);

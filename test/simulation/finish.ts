@@ -22,7 +22,7 @@ export async function finish(campaign: Campaign): Promise<void> {
     if (site.state === 'booting' && world.nowMs - site.bootedAtMs > 10_000) campaign.violate(`${site.id} has been booting for ${String(world.nowMs - site.bootedAtMs)} ms`);
     void site.boot();
   }
-  for (const site of campaign.sites) site.faults.clear();
+  for (const site of campaign.sites) site.absolve();
   const up = await world.runUntil(() => campaign.sites.every((site) => site.serving), SETTLE_LIMIT_MS);
   if (!up) return campaign.violate(`liveness: not every server came up: ${campaign.sites.map((s) => `${s.id} ${s.state} ${JSON.stringify(s.server?.status().state)}`).join('; ')}`);
   campaign.healed = true;

@@ -173,7 +173,7 @@ export class Nemesis {
     const { campaign, random } = this;
     const forMs = random.pick([5, 50, 500, 3000]);
     campaign.note(`${domain}: ${JSON.stringify(fault)} for ${String(forMs)} ms`);
-    if (kind !== 'slow') site.faults.add(kind);
+    if (kind === 'log' || kind === 'shared' || kind === 'full') site.blame(kind, campaign.world.nowMs + forMs);
     const { heal } = campaign.world.storage(domain).inject(fault);
     campaign.world.schedule(forMs, 'heal', heal);
   }
@@ -195,7 +195,6 @@ export class Nemesis {
     const size = disk.sizeOf(path);
     const wide = random.chance(0.5);
     campaign.note(`${site.arrayName}: ${wide ? 'rot all over' : 'latent sector errors on'} ${path}`);
-    site.faults.add('rot');
     for (let i = 0; i < 40; i++) {
       const at = random.below(Math.floor(size / 4096)) * 4096;
       if (wide) disk.rot(path, at, 4096, 2);
@@ -206,9 +205,10 @@ export class Nemesis {
   private admin(subject: Subject): void {
     const { random, campaign } = this;
     const action = random.pick(ACTIONS);
-    const options = { confirmed: random.chance(0.7), ...(random.chance(0.6) ? { force: true } : {}), ...(random.chance(0.7) ? { keep: random.pick(['source', 'destination'] as const) } : {}) };
+    // What a restore over the primary does to content is not modelled; it is only asked for without confirmation.
+    const options = { confirmed: action !== 'overwrite-primary' && random.chance(0.7), ...(random.chance(0.6) ? { force: true } : {}), ...(random.chance(0.7) ? { keep: random.pick(['source', 'destination'] as const) } : {}) };
     campaign.act(subject, random.below(2), action, options);
-    if (random.chance(0.2)) campaign.act(subject, random.below(2), random.pick(ACTIONS), options);
+    if (random.chance(0.2)) campaign.act(subject, random.below(2), random.pick(ACTIONS.filter((a) => a !== 'overwrite-primary')), options);
   }
 
   /** The primary's site is lost, the other one takes over, the lost one returns. */

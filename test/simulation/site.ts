@@ -32,8 +32,8 @@ export class Site {
   bootedAtMs = 0;
   /** Slots that took harm which the array has to make good. */
   readonly harmed = new Set<number>();
-  /** Faults that the present incarnation has seen, which may explain that it suspends itself or refuses to start. */
-  readonly faults = new Set<string>();
+  /** Faults that may explain that the server suspends itself or refuses to start, and until when they stand. */
+  private readonly faults = new Map<string, number>();
   private running: StorageServer | null = null;
   private readonly world: SimulatedWorld;
   private readonly settings: ServerSettings;
@@ -116,7 +116,21 @@ export class Site {
     this.incarnation++;
     this.running = null;
     this.world.server(this.id).crash({ unsynced });
-    this.faults.clear();
+    for (const [kind, untilMs] of this.faults) if (untilMs < this.world.nowMs) this.faults.delete(kind);
     this.hooks.down(this);
+  }
+
+  blame(kind: string, untilMs: number): void {
+    this.faults.set(kind, Math.max(untilMs, this.faults.get(kind) ?? 0));
+  }
+
+  /** Nothing is wrong any more, and nothing that is under way since can be excused. */
+  absolve(): void {
+    this.faults.clear();
+  }
+
+  /** A log, a shared file or a full device may have stopped this incarnation. */
+  get excused(): boolean {
+    return this.faults.size > 0;
   }
 }
