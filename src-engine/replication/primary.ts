@@ -199,6 +199,11 @@ export class PrimarySide implements VolumeMirror {
     this.recovered.push({ sequence: record.sequence, offset: record.offset, length: record.length });
   }
 
+  /** Where the destination stood when it left the stream: it must hold at least this. */
+  get confirmedThrough(): number {
+    return this.rel.record.fracture?.sequence ?? this.held;
+  }
+
   /** The first sequence of this incarnation of the own log. */
   firstSequence = 0;
 

@@ -84,6 +84,7 @@ export class Resync {
     const theirs = RegionSet.fromBytes(rel.marks.regions.size, begun.body);
     rel.marks.mark(theirs);
     rel.primary.markUnanswered();
+    this.markIfEntriesWereLost(begun.result);
     await rel.marks.flush();
     // A full sync trusts nothing: should it be interrupted, what goes on as an update must not prune by birth either.
     await rel.change({ image: 'Synchronizing', lock, fracture: null, ...(this.kind === 'full' ? { base: null } : {}), resync: { kind: this.kind, startedWallMs: this.startedWallMs, paused: false } });
@@ -113,6 +114,16 @@ export class Resync {
       regionsDiffering: this.regionsDiffering, regionsCompared: this.regionsDone, bytesCopied: this.bytesCopied,
       bytesVolume: sizeBlocks * BLOCK_BYTES, ms: runtime.clock.nowMs() - this.startedMs,
     };
+  }
+
+  /** 3.12, 1: a target that no longer holds what it had confirmed is compared whole. */
+  private markIfEntriesWereLost(begun: JsonObject): void {
+    const { rel } = this;
+    const held = begun['logId'] === rel.deps.logId ? Number(begun['held']) : 0;
+    if (held >= rel.primary.confirmedThrough) return;
+    rel.deps.runtime.covered('resync/entries-lost');
+    rel.report('mirror/entries-lost', 'alert', `${rel.deps.nameOf(rel.record.peerServerId)} lost log records it had confirmed; every region is compared`);
+    rel.marks.markAll();
   }
 
   private interrupted(error: unknown): unknown {

@@ -33,8 +33,6 @@ export class Roles {
   private readonly replication: Replication;
   /** The peer's last view in the present session. */
   private readonly views = new Map<string, RelationshipView>();
-  /** Relationships whose peer was asked in the present session whether it still holds what it had confirmed. */
-  private readonly checked = new Set<string>();
   private readonly resyncs = new Map<string, RunningResync>();
   private readonly retries = new Map<string, Retry>();
   private readonly considering = new Map<string, 'running' | 'again'>();
@@ -67,7 +65,6 @@ export class Roles {
 
   forget(relationshipId: string): void {
     this.views.delete(relationshipId);
-    this.checked.delete(relationshipId);
     this.resyncs.get(relationshipId)?.resync.cancel('the connection was lost');
   }
 
@@ -154,19 +151,10 @@ export class Roles {
     if (mine.image === 'Diverged' || theirs.image === 'Diverged' || rel.nvFailed) return;
     await this.takeKept(rel, theirs);
     await rel.primary.settleRecovered(provenHeld(rel, theirs));
-    // 3.12, 1: it had confirmed records through the fracture, and has lost some of them.
-    const first = !this.checked.has(rel.id);
-    this.checked.add(rel.id);
-    if (first && heldOf(rel, theirs) < (mine.fracture?.sequence ?? rel.primary.held)) {
-      rel.deps.runtime.covered('handshake/lost-entries');
-      rel.report('mirror/entries-lost', 'alert', `${rel.deps.nameOf(rel.record.peerServerId)} lost log records it had confirmed; every region is compared`);
-      rel.marks.markAll();
-      await rel.marks.flush();
-    }
     this.replication.deps.gateChanged(rel.deps.volume.id);
     if (mine.image === 'NotEstablished') return this.startSoon(rel, 'full');
     const usable = theirs.image === 'Synchronized' || theirs.image === 'Consistent' || theirs.image === 'Outdated';
-    const clean = rel.marks.regions.isEmpty && theirs.markedRegions === 0 && this.sharedByLog(rel, theirs) && usable && mine.generation.current === theirs.generation.current;
+    const clean = rel.marks.regions.isEmpty && theirs.markedRegions === 0 && this.sharedByLog(rel, theirs) && heldOf(rel, theirs) >= rel.primary.confirmedThrough && usable && mine.generation.current === theirs.generation.current;
     if (mine.fracture?.cause === 'admin') return;
     if (mine.forced) return;
     const unfractured = mine.fracture === null && mine.image !== 'OutOfSync' && mine.image !== 'Synchronizing';

@@ -121,7 +121,7 @@ export class SecondarySide {
     await this.drain();
     if (parameters['inSync'] === true && this.held !== Number(parameters['held'])) {
       this.rel.deps.announce();
-      throw new PeerRefusedError(`this side holds record ${String(this.held)}, not ${String(parameters['held'])}`, { code: 'R09' });
+      throw new PeerRefusedError(`this side holds record ${String(this.held)}, not ${String(Number(parameters['held']))}`, { code: 'R09' });
     }
     const logId = textOf(parameters, 'logId');
     const through = Number(parameters['through']);
@@ -421,7 +421,7 @@ export class SecondarySide {
     );
     if (pool.capacity().freeBlocks === 0)
       throw new PeerRefusedError('the destination has no free space', { code: 'R23' });
-    return { result: { empty: blockCount === 0 }, body: [this.rel.targetMarks()] };
+    return { result: { empty: blockCount === 0, logId: this.rel.record.position?.logId ?? '', held: this.held }, body: [this.rel.targetMarks()] };
   }
 
   /**
