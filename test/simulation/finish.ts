@@ -26,6 +26,8 @@ export async function finish(campaign: Campaign): Promise<void> {
   const up = await world.runUntil(() => campaign.sites.every((site) => site.serving), SETTLE_LIMIT_MS);
   if (!up) return campaign.violate(`liveness: not every server came up: ${campaign.sites.map((s) => `${s.id} ${s.state} ${JSON.stringify(s.server?.status().state)}`).join('; ')}`);
   campaign.healed = true;
+  // Cuts from before are noticed only after a while.
+  await world.run({ untilMs: world.nowMs + campaign.plan.closeDetectMs + 500 });
   await rest(campaign);
   await settleRequests(campaign);
   await write(campaign);
@@ -84,6 +86,7 @@ async function write(campaign: Campaign): Promise<void> {
 async function compareAll(campaign: Campaign): Promise<void> {
   const { world } = campaign;
   await world.run({ untilMs: world.nowMs + 500 });
+  await rest(campaign);
   for (const subject of campaign.subjects) await compare(campaign, subject);
   for (const site of campaign.sites) {
     const problems = (await world.settle(site.server?.check() ?? Promise.resolve([]))).filter((p) => !harmedOnly(p.found));
