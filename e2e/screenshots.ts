@@ -106,7 +106,7 @@ const book: Record<string, Chapter> = {
     await p.shoot('overview-first-sync', true);
     await expect(p.page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 120_000 });
     // A chart without a past says nothing about its looks.
-    await p.page.waitForTimeout(25_000);
+    await p.page.waitForTimeout(20_000);
     await p.shoot('overview', true);
     await p.place('Replication', 'replication', true);
     await p.place('Recovery', 'recovery', true);
@@ -126,10 +126,11 @@ const book: Record<string, Chapter> = {
     await expect(p.page.getByRole('dialog')).toBeHidden();
     await p.shell.goTo('Overview');
     await p.page.getByRole('button', { name: 'Jobs' }).click();
+    await expect(p.page.getByRole('complementary', { name: 'Jobs and events' })).toBeVisible();
     await p.shoot('jobs-drawer');
     await p.page.getByRole('button', { name: 'Jobs' }).click();
     p.kill();
-    await expect(p.page.getByText(/connection to the engine/i).first()).toBeVisible({ timeout: 30_000 });
+    await expect(p.page.getByText(/The engine does not answer/).first()).toBeVisible({ timeout: 30_000 });
     await p.shoot('reconnecting');
   },
   async fractured(p) {
@@ -147,6 +148,7 @@ const book: Record<string, Chapter> = {
     await p.shoot('resync-running', true);
     await p.place('Overview', 'overview-resync', true);
     await p.page.getByRole('button', { name: 'Jobs' }).click();
+    await expect(p.page.getByRole('complementary', { name: 'Jobs and events' })).toBeVisible();
     await p.shoot('jobs-running');
   },
   async disaster(p) {

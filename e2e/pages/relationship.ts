@@ -23,7 +23,8 @@ export class Relationship {
   }
 
   action(label: string): Locator {
-    return this.page.getByRole('region', { name: 'Actions' }).getByRole('button', { name: label, exact: true });
+    const places = this.page.getByRole('region', { name: /^(Actions|Not possible now)$/ });
+    return places.getByRole('button', { name: label, exact: true });
   }
 
   async isPossible(label: string, timeoutMs = 60_000): Promise<void> {

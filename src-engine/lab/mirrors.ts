@@ -622,7 +622,7 @@ function etaOf(done: number, total: number, elapsedMs: number): number | null {
 export function refusalFrom(data: RefusalData) {
   return refusal(data.code, data.message, data.hint, {
     overridable: data.overridable,
-    ...(data.details === undefined ? {} : { details: data.details as Record<string, unknown> }),
+    ...(data.details === undefined ? {} : { details: data.details }),
   });
 }
 

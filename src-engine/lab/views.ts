@@ -98,7 +98,7 @@ export class Views {
   }
 
   server(server: ServerRecord): Server {
-    const { topology, clock, unitOf } = this.#environment;
+    const { topology, unitOf } = this.#environment;
     const unit = unitOf(server.id);
     const status = unit.anyFace?.status() ?? null;
     const pools = topology.pools.list().filter((pool) => pool.ownerId === server.id);
@@ -151,7 +151,7 @@ export class Views {
             : {
                 number: running.number,
                 phase: running.phase,
-                startedAt: this.#wall(running.startedAtMs, clock),
+                startedAt: instant(running.startedAtMs),
               },
       },
     };
@@ -191,8 +191,8 @@ export class Views {
     return {
       number: cp.number,
       trigger: SHOWN_TRIGGER[cp.trigger],
-      startedAt: this.#wall(cp.startedAtMs, clock),
-      durationMs: cp.durationMs ?? Math.max(0, clock.nowMs() - cp.startedAtMs),
+      startedAt: instant(cp.startedAtMs),
+      durationMs: cp.durationMs ?? Math.max(0, clock.wallMs() - cp.startedAtMs),
       blocks: cp.blocks,
       sentBytes: sum(cp.mirrors.map((mirror) => mirror.withData * 4096)),
       phases: CP_PHASES.flatMap((phase) => {
@@ -201,10 +201,6 @@ export class Views {
       }),
       outcome: cp.durationMs === null ? 'running' : 'done',
     };
-  }
-
-  #wall(monotonicMs: number, clock: Clock): string {
-    return instant(clock.wallMs() - (clock.nowMs() - monotonicMs));
   }
 
   array(array: ArrayRecord): StorageArray {

@@ -64,7 +64,10 @@ export const theme = createTheme({
     Tooltip: { defaultProps: { openDelay: 250, withArrow: false, transitionProps: { duration: 80 } } },
     Notification: { defaultProps: { closeButtonProps: { 'aria-label': i18next.t('common.dismiss') } } },
     // The page itself never scrolls; the library's scroll lock would add a style element that the CSP refuses.
-    Modal: { defaultProps: { lockScroll: false, transitionProps: { duration: 120 } } },
+    Modal: {
+      defaultProps: { lockScroll: false, transitionProps: { duration: 120 } },
+      styles: { title: { fontSize: 'var(--t-l)', fontWeight: 640, letterSpacing: '-0.01em' } },
+    },
   },
 });
 

@@ -155,7 +155,7 @@ function Plot({
           width: Math.max(80, element.clientWidth),
           height,
           legend: { show: false },
-          padding: [8, 4, 0, 0],
+          padding: [8, 28, 0, 0],
           cursor: { sync: { key: 'page' }, points: { size: 6 }, drag: { x: false, y: false } },
           scales: {
             x: {
@@ -166,7 +166,7 @@ function Plot({
               },
             },
             // Nothing and little must not look alike: the axis starts at zero and never collapses.
-            y: { range: (_self, _min, max) => [0, Math.max(1e-6, (max ?? 0) * 1.15)] },
+            y: { range: (_self, _min, max) => [0, max === null || max <= 0 ? 1 : max * 1.15] },
           },
           axes: [
             { ...axis, size: 22, space: 90, values: (_self, splits) => splits.map((at) => timeOfDay(at * 1000)) },

@@ -105,11 +105,36 @@ export function protectionOf(mirror: Mirror): Protection {
 }
 
 /**
- * Acknowledged writes the copy lacks now. While a pair is synchronized a write is acknowledged only once both sides have
- * it: what is under way then belongs to nobody yet, and is no loss.
+ * What a failover now would lose. While a pair is synchronized a write is acknowledged only once both sides have it: what
+ * is under way belongs to nobody yet, and is no loss. Of a fractured copy only the marks are known, not the writes.
  */
-export function rpoWrites(mirror: Mirror): number {
-  return mirror.imageState === 'Synchronized' ? 0 : mirror.lag.writes;
+export type Loss =
+  | { kind: 'nothing' }
+  | { kind: 'writes'; writes: number; bytes: number; seconds: number }
+  | { kind: 'at-most'; bytes: number; since: string }
+  | { kind: 'no-copy' }
+  | { kind: 'diverged' };
+
+export function lossOf(mirror: Mirror): Loss {
+  switch (mirror.imageState) {
+    case 'Synchronized':
+      return { kind: 'nothing' };
+    case 'Consistent':
+    case 'Outdated': {
+      const { dirty, regionSizeBytes } = mirror.fractureLog;
+      if (dirty > 0) return { kind: 'at-most', bytes: dirty * regionSizeBytes, since: mirror.since };
+      return mirror.lag.writes === 0 && mirror.imageState === 'Consistent'
+        ? { kind: 'nothing' }
+        : { kind: 'writes', ...mirror.lag };
+    }
+    case 'Diverged':
+      return { kind: 'diverged' };
+    case 'NotEstablished':
+    case 'Synchronizing':
+    case 'OutOfSync':
+    case 'RollingBack':
+      return { kind: 'no-copy' };
+  }
 }
 
 const serverLook: Record<Server['state'], Look> = {

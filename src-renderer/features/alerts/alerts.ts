@@ -1,7 +1,9 @@
+import type { TFunction } from 'i18next';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLive } from '../../client/index.ts';
-import type { IconName, Tone } from '../../shared/index.ts';
+import type { Fault } from '../../../src-engine/contract/index.ts';
+import { units, type IconName, type Tone } from '../../shared/index.ts';
 
 export interface Alert {
   id: string;
@@ -9,6 +11,20 @@ export interface Alert {
   icon: IconName;
   text: string;
   to: string;
+}
+
+/** The fault with its figure in units for people. */
+function faultText(t: TFunction, fault: Fault): string {
+  const { bytesPerSecond, latencyMs, seconds } = fault.parameters;
+  const figure =
+    bytesPerSecond !== undefined
+      ? units.bytesPerSecond(bytesPerSecond)
+      : latencyMs !== undefined
+        ? units.durationMs(latencyMs)
+        : units.durationSeconds(seconds);
+  const subject = fault.subject.split('/').at(-1) ?? fault.subject;
+  const what = t(`fault.${fault.kind}.title`);
+  return figure === '–' ? t('alerts.fault', { what, subject }) : t('alerts.faultOf', { what, subject, figure });
 }
 
 /** What is wrong now, worst first: servers, relationships, workloads, links and injected faults as the engine states them. */
@@ -53,7 +69,7 @@ export function useAlerts(): readonly Alert[] {
       }
     }
     for (const fault of faults)
-      alerts.push({ id: fault.id, tone: 'warn', icon: 'faults', text: fault.message, to: '/faults' });
+      alerts.push({ id: fault.id, tone: 'warn', icon: 'faults', text: faultText(t, fault), to: '/faults' });
     return alerts.sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'));
   }, [servers, mirrors, volumes, faults, t]);
 }

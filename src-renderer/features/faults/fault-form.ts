@@ -44,13 +44,13 @@ export function commandOf(kind: FaultKind, target: string, parameter: number): s
     case 'link-latency':
       return `lockstep fault inject ${kind} ${target} --ms ${parameter}`;
     case 'link-bandwidth':
-      return `lockstep fault inject ${kind} ${target} --bytes-per-second ${parameter}`;
+      return `lockstep fault inject ${kind} ${target} --bandwidth ${parameter}`;
     case 'clock-jump':
       return `lockstep fault inject ${kind} --seconds ${parameter}`;
     case 'lab-power-loss':
-      return `lockstep fault inject ${kind}`;
+      return `lockstep fault inject ${kind} --yes`;
     default:
-      return `lockstep fault inject ${kind} ${target}`;
+      return `lockstep fault inject ${kind} ${target}${kinds[kind].typed ? ' --yes' : ''}`;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next';
 import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
@@ -12,6 +13,7 @@ import {
   TimeSeries,
   protectionLook,
   units,
+  type Loss,
   type Mark,
   type Protection,
   type Tone,
@@ -58,6 +60,37 @@ function Verdict({
   );
 }
 
+function lossValue(t: TFunction, loss: Loss): string {
+  switch (loss.kind) {
+    case 'writes':
+      return t('overview.loss.writes', { count: loss.writes, text: units.count(loss.writes) });
+    case 'at-most':
+      return t('overview.loss.atMost', { bytes: units.bytes(loss.bytes) });
+    case 'nothing':
+    case 'diverged':
+    case 'no-copy':
+      return t(`overview.loss.${loss.kind}`);
+  }
+}
+
+function lossDetail(t: TFunction, loss: Loss, mirror: string | null): string {
+  switch (loss.kind) {
+    case 'nothing':
+      return t('overview.loss.rpo');
+    case 'writes':
+      return t('overview.loss.detail', {
+        bytes: units.bytes(loss.bytes),
+        time: units.durationSeconds(loss.seconds),
+        mirror,
+      });
+    case 'at-most':
+      return t('overview.loss.atMostDetail', { mirror, time: units.timeOfDay(loss.since) });
+    case 'diverged':
+    case 'no-copy':
+      return t(`overview.loss.${loss.kind}Detail`, { mirror });
+  }
+}
+
 function Verdicts(): ReactElement {
   const { t } = useTranslation();
   const mirrors = useLive((state) => state.mirrors);
@@ -82,20 +115,8 @@ function Verdicts(): ReactElement {
       <Verdict
         tone={loss.tone}
         question={t('overview.loss.question')}
-        value={
-          loss.writes === 0
-            ? t('overview.loss.nothing')
-            : t('overview.loss.writes', { count: loss.writes, text: units.count(loss.writes) })
-        }
-        detail={
-          loss.writes === 0
-            ? t('overview.loss.rpo')
-            : t('overview.loss.detail', {
-                bytes: units.bytes(loss.bytes),
-                time: units.durationSeconds(loss.seconds),
-                mirror: loss.mirror,
-              })
-        }
+        value={lossValue(t, loss.loss)}
+        detail={lossDetail(t, loss.loss, loss.mirror)}
       />
     </div>
   );

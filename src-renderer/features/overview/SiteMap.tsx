@@ -11,7 +11,6 @@ const FULL_SOON = 0.85;
 function ServerRow({ server }: { server: Server }): ReactElement {
   const { t } = useTranslation();
   const filling = server.nvlog.halves.find((half) => half.state === 'filling');
-  const running = server.cp.running;
   return (
     <div className={classes['server']}>
       <div className={classes['serverHead']}>
@@ -39,7 +38,6 @@ function ServerRow({ server }: { server: Server }): ReactElement {
           <span className="dim">{t('server.cp')}</span>
           <span>
             <b className="mono">{units.count(server.cp.committed)}</b>
-            {running === null ? null : <span className="dim"> · {t(`cpPhase.${running.phase}`)}</span>}
           </span>
         </div>
       </div>

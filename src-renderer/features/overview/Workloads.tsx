@@ -41,16 +41,16 @@ export function Workloads(): ReactElement {
           {t(`workload.state.${row.state}`)}
         </Badge>
       ),
-      widthPx: 130,
+      widthPx: 116,
     },
-    { id: 'profile', title: t('workload.profile'), value: (row) => row.profile, widthPx: 110 },
+    { id: 'profile', title: t('workload.profile'), value: (row) => row.profile, widthPx: 100 },
     {
       id: 'rate',
       title: t('workload.rate'),
       value: (row) => row.operationsPerSecond,
       cell: (row) => `${units.si(row.operationsPerSecond)}/s`,
       align: 'right',
-      widthPx: 90,
+      widthPx: 84,
     },
     {
       id: 'acknowledged',
@@ -66,7 +66,7 @@ export function Workloads(): ReactElement {
       plain: true,
       value: () => '',
       align: 'right',
-      widthPx: 90,
+      widthPx: 84,
       cell: (row) =>
         row.state === 'running' || row.state === 'paused' || row.state === 'stalled' ? (
           <Button

@@ -1,10 +1,11 @@
 import type { Mirror, MirrorAction } from '../../../src-engine/contract/index.ts';
-import { protectionOf, rpoWrites, type Protection, type Tone } from '../../shared/index.ts';
+import { lossOf, protectionOf, type Loss, type Protection, type Tone } from '../../shared/index.ts';
 
 export interface Answers {
   safe: { tone: Tone; protectedCount: number; total: number };
   failover: { tone: Tone; able: number; total: number; blocked: string | null };
-  loss: { tone: Tone; writes: number; bytes: number; seconds: number; mirror: string | null };
+  /** The worst of all relationships. */
+  loss: { tone: Tone; loss: Loss; mirror: string | null };
   counts: Record<Protection, number>;
 }
 
@@ -14,6 +15,21 @@ const WAYS: readonly MirrorAction[] = ['switchover', 'failover', 'failback'];
 const allowed = (mirror: Mirror): boolean =>
   mirror.actions.some((one) => WAYS.includes(one.action) && (one.allowed || one.refusal?.overridable === true));
 
+const lossTone: Record<Loss['kind'], Tone> = {
+  nothing: 'ok',
+  writes: 'warn',
+  'at-most': 'warn',
+  diverged: 'bad',
+  'no-copy': 'bad',
+};
+const order: readonly Loss['kind'][] = ['nothing', 'writes', 'at-most', 'diverged', 'no-copy'];
+
+/** Kinds of loss in their order, and within a kind by size. */
+function badness(loss: Loss): number {
+  const size = loss.kind === 'writes' ? loss.writes : loss.kind === 'at-most' ? loss.bytes : 0;
+  return order.indexOf(loss.kind) + size / Number.MAX_SAFE_INTEGER;
+}
+
 /** The three questions, answered from what the engine says of each relationship. Pure. */
 export function answer(mirrors: readonly Mirror[]): Answers {
   const counts: Record<Protection, number> = { synchronized: 0, 'catching-up': 0, fractured: 0, unprotected: 0 };
@@ -21,10 +37,12 @@ export function answer(mirrors: readonly Mirror[]): Answers {
   const total = mirrors.length;
   const able = mirrors.filter(allowed).length;
   const blockedOne = mirrors.find((mirror) => !allowed(mirror));
-  const worst = mirrors.reduce<Mirror | null>(
-    (found, mirror) => (found === null || rpoWrites(mirror) > rpoWrites(found) ? mirror : found),
-    null,
-  );
+  const worst = mirrors
+    .map((mirror) => ({ mirror: mirror.name, loss: lossOf(mirror) }))
+    .reduce<{ mirror: string; loss: Loss } | null>(
+      (found, next) => (found === null || badness(next.loss) > badness(found.loss) ? next : found),
+      null,
+    );
   const protectedCount = counts.synchronized;
   const safeTone =
     total === 0
@@ -36,7 +54,6 @@ export function answer(mirrors: readonly Mirror[]): Answers {
           : counts['catching-up'] > 0
             ? 'busy'
             : 'ok';
-  const writes = worst === null ? 0 : rpoWrites(worst);
   return {
     safe: { tone: safeTone, protectedCount, total },
     failover: {
@@ -46,11 +63,9 @@ export function answer(mirrors: readonly Mirror[]): Answers {
       blocked: blockedOne?.actions.find((one) => one.action === 'switchover')?.refusal?.message ?? null,
     },
     loss: {
-      tone: total === 0 ? 'idle' : writes === 0 ? 'ok' : 'warn',
-      writes,
-      bytes: worst?.lag.bytes ?? 0,
-      seconds: worst?.lag.seconds ?? 0,
-      mirror: worst?.name ?? null,
+      tone: worst === null ? 'idle' : lossTone[worst.loss.kind],
+      loss: worst?.loss ?? { kind: 'nothing' },
+      mirror: worst?.mirror ?? null,
     },
     counts,
   };

@@ -26,11 +26,10 @@ function useContent(mirror: Mirror, preview: MirrorPreview | undefined): SheetCo
     facts.push({
       label: t('sheet.loss'),
       value:
-        loss.known && loss.writes === 0
-          ? t('sheet.noLoss')
+        loss.writes === 0
+          ? t(loss.known ? 'sheet.noLoss' : 'sheet.unknownLoss')
           : t('sheet.lossValue', { writes: units.count(loss.writes), size: units.bytes(loss.bytes) }),
     });
-    facts.push({ label: '', value: <span className="dim">{loss.text}</span> });
   }
   if (lastSafe !== null) {
     facts.push({

@@ -36,7 +36,8 @@ export function CpPhases({
       title: t('cp.trigger'),
       value: (row) => row.trigger,
       cell: (row) => t(`cpTrigger.${row.trigger}`),
-      widthPx: 104,
+      widthPx: 112,
+      hideBelowPx: 560,
     },
     {
       id: 'phases',
@@ -85,6 +86,7 @@ export function CpPhases({
       cell: (row) => units.bytes(row.sentBytes),
       align: 'right',
       widthPx: 96,
+      hideBelowPx: 680,
     },
   ];
   return (

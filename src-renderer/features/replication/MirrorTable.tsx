@@ -38,7 +38,7 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
       title: t('mirror.imageState'),
       value: (row) => row.imageState,
       cell: (row) => <ImageStateBadge state={row.imageState} />,
-      widthPx: 138,
+      widthPx: 152,
     },
     {
       id: 'condition',
@@ -93,7 +93,7 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
       cell: (row) => units.bytes(row.lag.bytes),
       align: 'right',
       widthPx: 92,
-      hideBelowPx: 1080,
+      hideBelowPx: 1160,
     },
     {
       id: 'lagTime',

@@ -65,14 +65,13 @@ function Image({ mirror, side }: { mirror: Mirror; side: SideName }): ReactEleme
           },
           { label: t('pair.role'), value: volume === undefined ? '–' : t(`volumeState.${volume.state}`) },
           { label: t('pair.cp'), value: units.count(volume?.cp), mono: true },
-          { label: t('pair.sequence'), value: units.count(volume?.sequence), mono: true },
+          // A secondary numbers nothing itself: its sequence is the primary's, up to the consistency point above.
           {
-            label: t('pair.used'),
-            value:
-              volume === undefined
-                ? '–'
-                : t('site.used', { used: units.bytes(volume.usedBytes), size: units.bytes(volume.sizeBytes) }),
+            label: t('pair.sequence'),
+            value: units.count(volume === undefined || volume.sequence === 0 ? null : volume.sequence),
+            mono: true,
           },
+          { label: t('pair.size'), value: units.bytes(volume?.sizeBytes) },
         ]}
       />
     </section>

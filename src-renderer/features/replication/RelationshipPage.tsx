@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next';
 import { useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
@@ -21,11 +22,12 @@ import {
   Panel,
   RefusedAction,
   RefusedGroup,
-  rpoWrites,
+  lossOf,
   Time,
   TimeSeries,
   units,
   type Column,
+  type Loss,
   type Mark,
 } from '../../shared/index.ts';
 import { ActionSheet } from './ActionSheet.tsx';
@@ -38,6 +40,19 @@ import { Verifications } from './Verifications.tsx';
 import classes from './replication.module.css';
 
 const LAG_WINDOW_SECONDS = 300;
+
+function lossText(t: TFunction, loss: Loss): string {
+  switch (loss.kind) {
+    case 'writes':
+      return t('mirror.loss.writes', { writes: units.count(loss.writes) });
+    case 'at-most':
+      return t('mirror.loss.at-most', { bytes: units.bytes(loss.bytes), time: units.timeOfDay(loss.since) });
+    case 'nothing':
+    case 'diverged':
+    case 'no-copy':
+      return t(`mirror.loss.${loss.kind}`);
+  }
+}
 
 function Conditions({ mirror }: { mirror: Mirror }): ReactElement {
   const { t } = useTranslation();
@@ -65,6 +80,13 @@ function Conditions({ mirror }: { mirror: Mirror }): ReactElement {
   );
 }
 
+/** What can be done, the harmless first; a soft refusal is one that the typed name overrides. */
+function openActions(mirror: Mirror): Mirror['actions'] {
+  return mirror.actions
+    .filter((one) => one.allowed || one.refusal === undefined || one.refusal.overridable)
+    .toSorted((a, b) => Number(dangerous.has(a.action)) - Number(dangerous.has(b.action)));
+}
+
 function Actions({
   mirror,
   onPoint,
@@ -75,19 +97,9 @@ function Actions({
   onAct(action: MirrorAction): void;
 }): ReactElement {
   const { t } = useTranslation();
-  // What can be done comes first, each with its sentence; the rest stands with the reason it shares.
-  const open = mirror.actions.filter((one) => one.allowed || one.refusal === undefined || one.refusal.overridable);
-  const groups = new Map<string, { refusal: Refusal; actions: MirrorAction[] }>();
-  for (const { action, refusal, allowed } of mirror.actions) {
-    if (allowed || refusal === undefined || refusal.overridable) continue;
-    const key = `${refusal.code} ${refusal.message} ${refusal.hint}`;
-    const group = groups.get(key) ?? { refusal, actions: [] };
-    group.actions.push(action);
-    groups.set(key, group);
-  }
   return (
     <div>
-      {open.map(({ action, refusal, allowed }) => (
+      {openActions(mirror).map(({ action, refusal, allowed }) => (
         <RefusedAction
           key={action}
           label={t(`action.${action}.label`)}
@@ -98,6 +110,23 @@ function Actions({
           onPoint={(pointed) => onPoint(pointed ? action : null)}
         />
       ))}
+    </div>
+  );
+}
+
+/** The rest, each with the engine's reason; actions that share a reason share its sentence. */
+function NotNow({ mirror }: { mirror: Mirror }): ReactElement {
+  const { t } = useTranslation();
+  const groups = new Map<string, { refusal: Refusal; actions: MirrorAction[] }>();
+  for (const { action, refusal, allowed } of mirror.actions) {
+    if (allowed || refusal === undefined || refusal.overridable) continue;
+    const key = `${refusal.code} ${refusal.message} ${refusal.hint}`;
+    const group = groups.get(key) ?? { refusal, actions: [] };
+    group.actions.push(action);
+    groups.set(key, group);
+  }
+  return (
+    <div className={classes['notNow']}>
       {[...groups.entries()].map(([key, { refusal, actions }]) => (
         <RefusedGroup
           key={key}
@@ -315,36 +344,43 @@ export function RelationshipPage(): ReactElement {
         mode: t(`mode.${mirror.mode}`),
         policy: t(`policy.${mirror.policy}`),
         recovery: t(`recoveryPolicy.${mirror.recovery}`),
-        writes: units.count(rpoWrites(mirror)),
+        loss: lossText(t, lossOf(mirror)),
       })}
     >
       <Pair mirror={mirror} />
       <SyncFacts mirror={mirror} />
       <div className={classes['columns']}>
+        <Panel title={t('diagram.panel')} hint={t('diagram.hint')}>
+          {machine === undefined ? (
+            <p className="dim">{t('common.loading')}</p>
+          ) : (
+            <StateDiagram machine={machine} mirror={mirror} pointed={pointed} />
+          )}
+        </Panel>
         <div className={classes['stack']}>
-          <Panel title={t('diagram.panel')} hint={t('diagram.hint')}>
-            {machine === undefined ? (
-              <p className="dim">{t('common.loading')}</p>
-            ) : (
-              <StateDiagram machine={machine} mirror={mirror} pointed={pointed} />
-            )}
+          <Panel title={t('mirror.conditions')}>
+            <Conditions mirror={mirror} />
           </Panel>
+          <Panel title={t('mirror.actions')} className={classes['grow']} flush>
+            <Actions mirror={mirror} onPoint={setPointed} onAct={setActing} />
+          </Panel>
+        </div>
+      </div>
+      {mirror.actions.every((one) => one.allowed) ? null : (
+        <Panel title={t('mirror.notNow')} hint={t('mirror.notNowHint')} flush>
+          <NotNow mirror={mirror} />
+        </Panel>
+      )}
+      <div className={classes['columns']}>
+        <div className={classes['stack']}>
           <Panel title={t('mirror.lag')} hint={t('mirror.lagHint')}>
             <LagChart mirror={mirror} />
           </Panel>
           <PrimaryCps mirror={mirror} />
         </div>
-        <div className={classes['stack']}>
-          <Panel title={t('mirror.conditions')}>
-            <Conditions mirror={mirror} />
-          </Panel>
-          <Panel title={t('mirror.actions')} flush>
-            <Actions mirror={mirror} onPoint={setPointed} onAct={setActing} />
-          </Panel>
-          <Panel title={t('fractureLog.title')} hint={t('fractureLog.hint')}>
-            <Marks mirror={mirror} />
-          </Panel>
-        </div>
+        <Panel title={t('fractureLog.title')} hint={t('fractureLog.hint')}>
+          <Marks mirror={mirror} />
+        </Panel>
       </div>
       <Panel title={t('verify.title')} hint={t('verify.hint')} flush>
         <Verifications mirror={mirror} />

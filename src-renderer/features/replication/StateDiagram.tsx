@@ -6,16 +6,16 @@ import classes from './replication.module.css';
 
 /** Where each state stands on the board: health rises to the right, trouble sinks. */
 const place: Record<ImageState, readonly [number, number]> = {
-  NotEstablished: [80, 56],
-  Synchronizing: [290, 56],
-  Synchronized: [500, 56],
-  Consistent: [700, 56],
-  OutOfSync: [80, 236],
-  RollingBack: [290, 236],
-  Outdated: [500, 236],
-  Diverged: [700, 236],
+  NotEstablished: [68, 84],
+  Synchronizing: [236, 84],
+  Synchronized: [404, 84],
+  Consistent: [572, 84],
+  OutOfSync: [68, 246],
+  RollingBack: [236, 246],
+  Outdated: [404, 246],
+  Diverged: [572, 246],
 };
-const HALF_WIDTH = 66;
+const HALF_WIDTH = 58;
 const HALF_HEIGHT = 19;
 
 type Point = readonly [number, number];
@@ -53,10 +53,10 @@ function curve(from: ImageState, to: ImageState): { path: string; tip: Point; mi
   const length = Math.hypot(dx, dy);
   const sameRow = dy === 0;
   // Same row: arc over the neighbours, higher the further. Across rows: a slight bend keeps twins apart.
-  const bend = sameRow ? (Math.abs(dx) > 220 ? 26 + Math.abs(dx) * 0.11 : 16) : 14;
-  const outward = sameRow ? (y1 < 140 ? -1 : 1) : 1;
+  const bend = sameRow ? (Math.abs(dx) > 200 ? 22 + Math.abs(dx) * 0.07 : 14) : 14;
+  const outward = sameRow ? (y1 < 160 ? -1 : 1) : 1;
   const nx = sameRow ? 0 : (-dy / length) * bend;
-  const ny = sameRow ? outward * bend * (dx > 0 || Math.abs(dx) > 220 ? 1 : -1) : (dx / length) * bend;
+  const ny = sameRow ? outward * bend * (dx > 0 || Math.abs(dx) > 200 ? 1 : -1) : (dx / length) * bend;
   const control: Point = [(x1 + x2) / 2 + nx * 2, (y1 + y2) / 2 + ny * 2];
   const start = border(place[from], control);
   const end = border(place[to], control);
@@ -109,7 +109,7 @@ export function StateDiagram({
     .sort((a, b) => a.rank - b.rank);
   return (
     <figure className={classes['diagram']}>
-      <svg viewBox="0 0 780 292" role="img" aria-labelledby={titleId}>
+      <svg viewBox="0 0 640 330" role="img" aria-labelledby={titleId}>
         <title id={titleId}>{t('diagram.title', { state: t(`imageState.${mirror.imageState}`) })}</title>
         {edges.map((edge) => (
           <g key={`${edge.from}>${edge.to}`} className={classes['edge']} data-rank={edge.rank}>
@@ -122,23 +122,21 @@ export function StateDiagram({
           </g>
         ))}
         {edges
-          .filter((edge) => edge.rank > 0)
+          .filter((edge) => edge.rank > 1)
           .map((edge) => (
             <text
               key={`${edge.from}>${edge.to}`}
               className={classes['edgeLabel']}
-              data-open={edge.rank > 1 || undefined}
+              data-open
               x={edge.middle[0]}
               y={edge.middle[1]}
               textAnchor="middle"
               dy="4"
             >
-              {edge.rank > 1
-                ? edge.actions
-                    .filter((action) => allowed.has(action))
-                    .map((action) => t(`action.${action}.label`))
-                    .join(', ')
-                : edge.events.join(', ')}
+              {edge.actions
+                .filter((action) => allowed.has(action))
+                .map((action) => t(`action.${action}.label`))
+                .join(', ')}
             </text>
           ))}
         {machine.states.map(({ state, meaning }) => {
@@ -163,6 +161,17 @@ export function StateDiagram({
       <figcaption>
         <b>{t(`imageState.${mirror.imageState}`)}</b>{' '}
         {machine.states.find((one) => one.state === mirror.imageState)?.meaning}
+        {edges.some((edge) => edge.rank === 1) ? (
+          <ul className={classes['byItself']} aria-label={t('diagram.byItself')}>
+            {edges
+              .filter((edge) => edge.rank === 1)
+              .map((edge) => (
+                <li key={edge.to}>
+                  {edge.events.join(', ')} → <b>{t(`imageState.${edge.to}`)}</b>
+                </li>
+              ))}
+          </ul>
+        ) : null}
       </figcaption>
     </figure>
   );
