@@ -4,6 +4,7 @@ import { geometryOf, minimumMembers } from '../raid/index.ts';
 import type { CheckReport, LabInfo, LabOpening, Sample } from '../contract/index.ts';
 import { LinkNetwork, type Storage } from '../runtime/index.ts';
 import { openSqliteCatalog, type Catalog } from './catalog/index.ts';
+import { checkLab } from './check.ts';
 import { LabClock } from './clock.ts';
 import { LAB_FORMAT, readLabFile, writeLabFile, type LabFile } from './directory.ts';
 import { Drills } from './drill/index.ts';
@@ -918,47 +919,25 @@ export class Lab {
     };
   }
 
-  /** Committed roots, logs, ledgers and the lab's own files; changes nothing. */
-  async check(): Promise<CheckReport> {
-    const problems: CheckReport['problems'] = [];
-    let files = 0;
-    for (const server of this.topology.servers.list()) {
-      const unit = this.unitOf(server.id);
-      if (unit.face === null) continue;
-      for (const problem of await unit.ask((face) => face.check())) problems.push({ ...problem });
-      files += 2;
-    }
-    for (const array of this.topology.arrays.list()) {
-      files += array.disks;
-      const copy = await readTopologyCopy(this.#arrayStorage(array));
-      if (copy !== null && 'file' in copy)
-        problems.push({
-          ...copy,
-          file: `arrays/${array.name}/${copy.file}`,
-          action: 'It is written anew with the next change of the topology.',
-        });
-    }
-    for (const volume of this.topology.volumes.list()) {
-      if (!(await this.workloads.hasLedger(volume))) continue;
-      files += 1;
-      try {
-        await this.workloads.ledger(volume);
-      } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        const details = error.refusal.details ?? {};
-        problems.push({
-          file: String(details['file'] ?? `ledgers/${volume.name}.ledger`),
-          offset: Number(details['offset'] ?? 0),
-          expected: String(details['expected'] ?? 'a ledger'),
-          found: String(details['found'] ?? error.refusal.message),
-        });
-      }
-    }
-    return {
-      verdict: problems.length === 0 ? 'clean' : 'damaged',
-      problems,
-      checked: { files: files + 2, blocks: 0, bytes: 0 },
-    };
+  /** Committed roots, logs, marks, ledgers and the lab's own files; changes nothing unless `repair`. */
+  check(repair = false): Promise<CheckReport> {
+    return checkLab(
+      {
+        topology: this.topology,
+        clock: this.clock,
+        runtime: this.machine.runtime,
+        unitOf: (serverId) => this.unitOf(serverId),
+        arrayStorage: (array) => this.#arrayStorage(array),
+        serverStorage: (server) => this.machine.storage(`${this.directory}/servers/${server.name}`),
+        hasLedger: (volume) => this.workloads.hasLedger(volume),
+        readLedger: (volume) => this.workloads.ledger(volume),
+        copyTopology: () => {
+          this.#copyTopology();
+          return this.#copying;
+        },
+      },
+      repair,
+    );
   }
 
   async #createDemo(sizes: DemoSizes): Promise<void> {
@@ -1068,4 +1047,8 @@ async function openCatalog(
   }
   if (!opened.ok) throw new Error(`a new catalog cannot be opened: ${opened.message}`);
   return { catalog: opened.catalog, lost };
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }

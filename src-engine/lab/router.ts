@@ -48,7 +48,7 @@ export function createRouter(lab: Lab) {
           if (known.procedure !== name || known.inputHash !== inputHash) {
             throw declared(new Refused(refusalOfReuse(requestId, known.procedure)));
           }
-          return output(known.answer as never);
+          return output(known.answer);
         }
       }
       const call = next();
@@ -62,7 +62,9 @@ export function createRouter(lab: Lab) {
       } catch (error) {
         const told = declared(error);
         finish(
-          told instanceof ORPCError ? ((told.data as { code?: string } | undefined)?.code ?? told.code) : 'failed',
+          told instanceof ORPCError
+            ? ((told.data as { code?: string } | undefined)?.code ?? String(told.code))
+            : 'failed',
         );
         throw told;
       } finally {
@@ -81,7 +83,7 @@ export function createRouter(lab: Lab) {
     lab: {
       info: os.lab.info.handler(() => lab.info()),
       opening: os.lab.opening.handler(() => lab.opening()),
-      check: os.lab.check.handler(() => lab.check()),
+      check: os.lab.check.handler(({ input }) => lab.check(input?.repair ?? false)),
     },
     site: {
       list: os.site.list.handler(() => topology.sites.list().map((site) => views.site(site))),

@@ -1,5 +1,5 @@
 import { StorageError } from '../runtime/index.ts';
-import { BLOCK_BYTES } from '../disk/index.ts';
+import { BLOCK_BYTES, DISK_HEAD_BYTES } from '../disk/index.ts';
 import { GroupFailedError } from '../raid/index.ts';
 import { crcOfBlock } from './block.ts';
 import type { PoolCore } from './core.ts';
@@ -11,8 +11,11 @@ import { walkTree } from './tree.ts';
 import { MediaError } from './types.ts';
 import type { BlockPointer, Problem, TreeRoot } from './types.ts';
 
-/** Walks everything the label reaches and compares it with the free map. Reads only. */
-export async function checkPool(core: PoolCore, label: Label, records: ReadonlyMap<string, StoredRecord>, spaceMap: SpaceMap): Promise<readonly Problem[]> {
+/**
+ * Walks everything the label reaches and compares it with the free map. Reads only, unless `repair`: then damaged blocks
+ * are reconstructed in place and parity is computed anew from data that match their checksums.
+ */
+export async function checkPool(core: PoolCore, label: Label, records: ReadonlyMap<string, StoredRecord>, spaceMap: SpaceMap, repair: boolean): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   const { space } = core;
   // Who uses a block, and as what: the same block may be shared by the roots of one volume at one place only.
@@ -67,14 +70,21 @@ export async function checkPool(core: PoolCore, label: Label, records: ReadonlyM
   }
   data.sort((a, b) => a.pbn - b.pbn);
   const block = new Uint8Array(BLOCK_BYTES);
+  const beyondRepair = new Set<number>();
   for (const { pbn, crc, where } of data) {
+    let message: string;
     try {
       await core.readRun(pbn, block);
-      if (crcOfBlock(block) !== crc) problems.push({ kind: 'checksum', where, message: `PBN ${pbn} does not match its checksum` });
+      const found = crcOfBlock(block);
+      if (found === crc) continue;
+      message = `PBN ${pbn} has checksum ${hex(found)} instead of ${hex(crc)}`;
     } catch (error) {
       if (!(error instanceof StorageError) && !(error instanceof GroupFailedError)) throw error;
-      problems.push({ kind: 'checksum', where, message: error.message });
+      message = error.message;
     }
+    const repaired = repair && (await repairBlock(core, pbn, crc));
+    if (!repaired) beyondRepair.add(space.stripeOf(pbn));
+    problems.push({ kind: 'checksum', where, message, place: placeOf(core, pbn), repaired });
   }
   const liveStripes = new Set<number>();
   for (let word = 0; word < space.bits.length; word++) {
@@ -89,10 +99,44 @@ export async function checkPool(core: PoolCore, label: Label, records: ReadonlyM
   for (const stripe of liveStripes) {
     const g = space.groups.findLastIndex((group) => stripe >= group.baseStripe);
     const local = stripe - (space.groups[g]?.baseStripe ?? 0);
-    if (!(await core.group(g).verifyStripe(local))) problems.push({ kind: 'parity', where: `group ${g} stripe ${local}`, message: 'parity or copies disagree' });
+    const group = core.group(g);
+    if (await group.verifyStripe(local)) continue;
+    let repaired = false;
+    if (repair && !beyondRepair.has(stripe)) {
+      await group.rewriteStripe(local);
+      repaired = await group.verifyStripe(local);
+    }
+    const { slot, dbn } = group.placeOf(local * group.geometry.stripeBlocks);
+    problems.push({ kind: 'parity', where: `group ${g} stripe ${local}`, message: 'parity or copies disagree', place: { slot, offset: DISK_HEAD_BYTES + dbn * BLOCK_BYTES }, repaired });
   }
   if (spaceMap.root !== label.space && JSON.stringify(spaceMap.root) !== JSON.stringify(label.space)) {
     problems.push({ kind: 'label', where: 'space map', message: 'the label names another space map than the one in memory' });
   }
   return problems;
+}
+
+function placeOf(core: PoolCore, pbn: number): { readonly slot: number; readonly offset: number } {
+  const g = core.space.groupOf(pbn);
+  const { slot, dbn } = core.group(g).placeOf(pbn - (core.space.groups[g]?.basePbn ?? 0));
+  return { slot, offset: DISK_HEAD_BYTES + dbn * BLOCK_BYTES };
+}
+
+async function repairBlock(core: PoolCore, pbn: number, crc: number): Promise<boolean> {
+  const block = new Uint8Array(BLOCK_BYTES);
+  core.repairs = true;
+  try {
+    await core.readVerified(pbn, [crc], block, null);
+    await core.group(core.space.groupOf(pbn)).sync();
+    await core.readRun(pbn, block);
+    return crcOfBlock(block) === crc;
+  } catch (error) {
+    if (!(error instanceof StorageError) && !(error instanceof GroupFailedError) && !(error instanceof MediaError)) throw error;
+    return false;
+  } finally {
+    core.repairs = false;
+  }
+}
+
+function hex(crc: number): string {
+  return (crc >>> 0).toString(16).padStart(8, '0');
 }

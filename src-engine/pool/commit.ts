@@ -96,10 +96,13 @@ export class CommitDraft {
 
   async #stage(stage: Stage): Promise<void> {
     const record = this.#record(stage.volumeId);
-    const { root, base, freed, eachLive } = stage.beginCommit();
+    const begun = stage.beginCommit();
+    const { root, base, freed } = begun;
     assert(base.pointer?.pbn === record.root.pointer?.pbn && stage.birth > record.cp, `the stage of ${stage.volumeId} continues the current root`);
     this.#stages.push(stage);
-    this.#stageCommits.set(stage, eachLive);
+    this.#stageCommits.set(stage, (visit) => {
+      begun.eachLive(visit);
+    });
     this.#put({ ...record, root, cp: stage.birth });
     await this.#supersede(stage.volumeId, freed);
   }

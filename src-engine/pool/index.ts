@@ -14,6 +14,7 @@ export type { PoolDeps } from './open.ts';
 export type { CommitRequest } from './request.ts';
 export { Stage } from './stage.ts';
 export { crcOfBlock } from './block.ts';
+export { decodeLabel } from './label.ts';
 export { EMPTY_ROOT, MediaError, PoolFailedError, PoolFullError, PoolRequestError } from './types.ts';
 export type {
   BlockPointer,

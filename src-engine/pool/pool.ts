@@ -258,12 +258,12 @@ export class Pool {
   }
 
   /** Proves the pool at its current label: trees, checksums, parity, free map, deadlists. Commits wait meanwhile. */
-  check(): Promise<readonly Problem[]> {
+  check(options: { readonly repair?: boolean } = {}): Promise<readonly Problem[]> {
     const { core } = this.#disks;
     return this.#exclusively(async () => {
       core.repairs = false;
       try {
-        return await checkPool(core, this.#label, this.#records, this.#space);
+        return await checkPool(core, this.#label, this.#records, this.#space, options.repair ?? false);
       } finally {
         core.repairs = true;
       }

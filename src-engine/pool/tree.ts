@@ -183,7 +183,7 @@ export async function* walkTree(
   from: number,
   to: number,
   bornAfter: number,
-  onPage?: (pointer: BlockPointer, level: number, index: number) => boolean | void,
+  onPage?: (pointer: BlockPointer, level: number, index: number) => unknown,
 ): AsyncGenerator<WalkStep> {
   const visit = async function* (pointer: BlockPointer, level: number, base: number): AsyncGenerator<WalkStep> {
     if (pointer.birth <= bornAfter) return;

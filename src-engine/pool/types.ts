@@ -92,6 +92,10 @@ export interface Problem {
   readonly kind: 'checksum' | 'parity' | 'leak' | 'unallocated' | 'double-use' | 'label' | 'deadlist' | 'out-of-range';
   readonly where: string;
   readonly message: string;
+  /** Disk and byte offset in its image, where one block is meant. */
+  readonly place?: { readonly slot: number; readonly offset: number };
+  /** `repair` was asked for, and the block is right again. */
+  readonly repaired?: boolean;
 }
 
 export type OpenRefusalCode = 'pool/older-than-log' | 'pool/two-histories' | 'pool/no-label' | 'pool/newer-format' | 'pool/failed';

@@ -80,7 +80,7 @@ export class StripeWriter {
       this.#launch(last, stripes);
     }
     await this.settle();
-    if (this.#error !== null) throw this.#error;
+    if (this.#error !== null) throw this.#error as Error;
   }
 
   /** Waits until nothing is in flight; never rejects. */

@@ -167,6 +167,18 @@ export class RaidGroup {
     }
   }
 
+  /** Where the first copy of a block lies: slot of its disk, and disk block number. */
+  placeOf(gbn: number): { readonly slot: number; readonly dbn: number } {
+    const { stripe, unit, offset } = locate(this.geometry, gbn);
+    return { slot: this.#member(this.geometry.dataMember(stripe, unit)).disk.slot, dbn: this.#dbn(stripe, offset) };
+  }
+
+  /** Computes parity and copies of a stripe anew from its data, which the caller has verified, and syncs. */
+  async rewriteStripe(stripe: number): Promise<void> {
+    await this.writeStripes(stripe, 1, await this.composeStripe(stripe, []));
+    await this.sync();
+  }
+
   /**
    * Writes blocks inside a stripe that may hold live blocks: reads the whole stripe (reconstructing), puts the blocks in
    * and computes the new image. Pure with respect to the disks: the caller journals the result before it writes it.
@@ -270,7 +282,7 @@ export class RaidGroup {
           await action(member.disk);
           return null;
         } catch (error) {
-          if (isCallersProblem(error)) return error;
+          if (isCallersProblem(error)) return error as Error;
           this.failMember(i, error as Error);
           return null;
         }

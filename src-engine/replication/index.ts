@@ -12,5 +12,6 @@ export { Verify } from './verify.ts';
 export { Overwrite } from './overwrite.ts';
 export { directionOf, type RelationshipRecord } from './record.ts';
 export { viewToJson, viewOf } from './views.ts';
+export { FractureLog } from './fracture-log.ts';
 export { REGION_BYTES } from './region-set.ts';
 export { ACTIONS, allowedActions, decideAction, describeConditions, describeMachine, refuse, viewOf as decisionViewOf, type ActiveCondition, type MirrorAction, type RelationshipView as DecisionView } from './state/index.ts';

@@ -1,7 +1,7 @@
 import { StorageError, type Runtime } from '../runtime/index.ts';
 import { PoolFailedError, PoolFullError, type CommitRequest, type JsonObject, type Pool, type VolumeRecord } from '../pool/index.ts';
 import type { Log } from '../nvlog/index.ts';
-import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
+import { VolumeError, type CpSummary, type CpTrigger, type LoggedVolume } from '../volume/index.ts';
 import { DurableRecord } from './durable-record.ts';
 import type { FractureLog } from './fracture-log.ts';
 import type { Peer } from './peer.ts';
@@ -201,5 +201,5 @@ export class Relationship {
 
 /** Lost devices and missing space are expected outcomes; everything else that is thrown is a bug. */
 export function isDeviceError(error: unknown): error is Error {
-  return error instanceof StorageError || error instanceof PoolFullError || error instanceof PoolFailedError;
+  return error instanceof VolumeError || error instanceof StorageError || error instanceof PoolFullError || error instanceof PoolFailedError;
 }

@@ -2,6 +2,7 @@ import { assert, type Runtime } from '../runtime/index.ts';
 import type { JsonObject, Pool, Stage, VolumeRecord } from '../pool/index.ts';
 import type { Log, SealedHalf } from '../nvlog/index.ts';
 import type { BlockContent, FrozenImage } from './frozen.ts';
+import { VolumeError } from './errors.ts';
 import { EMPTY_IMAGE } from './frozen.ts';
 import type { CpMirrorOutcome, CpMirrorSession } from './mirroring.ts';
 import type { LoggedVolume } from './volume.ts';
@@ -127,7 +128,7 @@ export class ConsistencyPoints {
 
   private async run(trigger: CpTrigger): Promise<CpSummary> {
     const { log, runtime } = this.deps;
-    if (this.failed) throw new Error('an earlier consistency point could not be finished');
+    if (this.failed) throw new VolumeError('volume/suspended', 'an earlier consistency point could not be finished');
     // A log device that failed is being replaced: nothing can be sealed before it is.
     while (!log.canSeal() && log.sealed === null) await runtime.clock.sleep(50);
     const summary: Mutable<CpSummary> = {

@@ -9,11 +9,9 @@ import {
 import { Machine, sequences, texts, write } from './memory-files.ts';
 
 async function appendAll(
-  machine: Machine,
   log: Awaited<ReturnType<Machine['create']>>,
   names: readonly string[],
 ): Promise<void> {
-  void machine;
   for (const name of names) {
     const sequence = log.append(write(name));
     expect(sequence).not.toBeNull();
@@ -106,13 +104,13 @@ describe('group commit', () => {
 describe('incarnations', () => {
   test('each start takes the next incarnation and names the end of the one before', async () => {
     const machine = new Machine();
-    await appendAll(machine, await machine.create(), ['a', 'b']);
+    await appendAll(await machine.create(), ['a', 'b']);
     const next = machine.crashed();
     const { log, recovered } = await next.reopen();
     expect(recovered.incarnation).toBe(1);
     await log.start();
     expect(log.incarnation).toBe(2);
-    await appendAll(next, log, ['c']);
+    await appendAll(log, ['c']);
     const { recovered: all } = await next.crashed().reopen();
     expect(texts(all.records)).toEqual(['a', 'b', 'c']);
     expect(all.records.map((record) => record.incarnation)).toEqual([1, 1, 1, 2, 2]);
@@ -136,7 +134,7 @@ describe('incarnations', () => {
     const machine = (await machineWith(['a'])).crashed();
     const { log } = await machine.reopen();
     await log.start({ sequenceFloor: 40 });
-    await appendAll(machine, log, ['b']);
+    await appendAll(log, ['b']);
     const { recovered, lost } = await machine.crashed().reopen();
     expect(lost).toBeNull();
     expect(sequences(recovered.records)).toEqual([1, 2, 41, 42]);
@@ -161,10 +159,10 @@ describe('halves', () => {
   test('a sealed and an active half are replayed as one sequence', async () => {
     const machine = new Machine();
     const log = await machine.create();
-    await appendAll(machine, log, ['a', 'b']);
+    await appendAll(log, ['a', 'b']);
     const sealed = log.seal({ labels: { p1: 7 }, positions: { r1: 12 } });
     expect(sealed).toEqual({ index: 0, firstSequence: 1, lastSequence: 4 } satisfies SealedHalf);
-    await appendAll(machine, log, ['c']);
+    await appendAll(log, ['c']);
     const next = machine.crashed();
     const { recovered, log: again } = await next.reopen();
     expect(texts(recovered.records)).toEqual(['a', 'b', 'c']);
@@ -178,7 +176,7 @@ describe('halves', () => {
   test('scenario 10: while one half is in a consistency point and the other is full, nothing is overwritten', async () => {
     const machine = new Machine({ halfBytes: 64 * 1024, reserveBytes: 16 * 1024 });
     const log = await machine.create();
-    await appendAll(machine, log, ['a']);
+    await appendAll(log, ['a']);
     log.seal({ labels: {} });
     expect(log.canSeal()).toBe(false);
     let written = 0;
@@ -195,13 +193,13 @@ describe('halves', () => {
   test('scenario 11: a crash between the switch and the first record of the new half keeps the order', async () => {
     const machine = new Machine();
     const log = await machine.create();
-    await appendAll(machine, log, ['a']);
+    await appendAll(log, ['a']);
     const sealed = log.seal({ labels: {} });
     await log.whenDurable(sealed.lastSequence);
     const next = machine.crashed();
     const { log: second } = await next.reopen();
     await second.start();
-    await appendAll(next, second, ['b']);
+    await appendAll(second, ['b']);
     const { recovered } = await next.crashed().reopen();
     expect(texts(recovered.records)).toEqual(['a', 'b']);
   });
@@ -209,12 +207,12 @@ describe('halves', () => {
   test('records of a freed half are not replayed once a later frame is durable', async () => {
     const machine = new Machine();
     const log = await machine.create();
-    await appendAll(machine, log, ['a']);
+    await appendAll(log, ['a']);
     const sealed = log.seal({ labels: {} });
-    await appendAll(machine, log, ['b']);
+    await appendAll(log, ['b']);
     expect(texts((await machine.crashed().reopen()).recovered.records)).toEqual(['a', 'b']);
     log.free(sealed.index);
-    await appendAll(machine, log, ['c']);
+    await appendAll(log, ['c']);
     const { recovered } = await machine.crashed().reopen();
     expect(texts(recovered.records)).toEqual(['b', 'c']);
     expect(recovered.halves.map((half) => half.state)).toEqual(['free', 'active']);
@@ -227,7 +225,7 @@ describe('halves', () => {
     let previous: string[] = [];
     for (let round = 0; round < 30; round += 1) {
       const names = Array.from({ length: 1 + (round % 3) }, (_, i) => `r${round}.${i}`);
-      await appendAll(machine, log, names);
+      await appendAll(log, names);
       if (log.sealed !== null) log.free(log.sealed.index);
       log.seal({ labels: {} });
       await log.whenDurable(log.lastSequence);
@@ -264,9 +262,9 @@ describe('halves', () => {
   test('readBack gives the durable records that were not freed', async () => {
     const machine = new Machine();
     const log = await machine.create();
-    await appendAll(machine, log, ['a']);
+    await appendAll(log, ['a']);
     const sealed = log.seal({ labels: {} });
-    await appendAll(machine, log, ['b']);
+    await appendAll(log, ['b']);
     expect(texts((await log.readBack()) ?? [])).toEqual(['a', 'b']);
     log.free(sealed.index);
     expect(texts((await log.readBack()) ?? [])).toEqual(['b']);
@@ -275,7 +273,7 @@ describe('halves', () => {
   test('fill tells what is used', async () => {
     const machine = new Machine();
     const log = await machine.create();
-    await appendAll(machine, log, ['a']);
+    await appendAll(log, ['a']);
     const fill = log.fill();
     expect(fill.active).toBe(0);
     expect(fill.halves[0]).toEqual({ state: 'active', usedBytes: HALF_HEADER_BYTES + 2 * 8192, sizeBytes: 256 * 1024 });
@@ -285,7 +283,7 @@ describe('halves', () => {
 
 async function machineWith(names: readonly string[]): Promise<Machine> {
   const machine = new Machine();
-  await appendAll(machine, await machine.create(), names);
+  await appendAll(await machine.create(), names);
   return machine;
 }
 
@@ -294,16 +292,16 @@ test('the planted bug that ignores the chain goes on behind leftovers of an olde
     const machine = new Machine({ halfBytes: 128 * 1024, reserveBytes: 16 * 1024 });
     if (bug) machine.planted.add('ignore-log-chain');
     const log = await machine.create();
-    await appendAll(machine, log, ['a', 'b', 'c']);
+    await appendAll(log, ['a', 'b', 'c']);
     log.seal({ labels: {} });
-    await appendAll(machine, log, ['d']);
+    await appendAll(log, ['d']);
     log.free(0);
     log.seal({ labels: {} });
-    await appendAll(machine, log, ['e']);
+    await appendAll(log, ['e']);
     const next = machine.crashed();
     const { log: second } = await next.reopen();
     await second.start();
-    await appendAll(next, second, ['f']);
+    await appendAll(second, ['f']);
     return texts((await next.crashed().reopen()).recovered.records);
   };
   expect(await run(false)).toEqual(['d', 'e', 'f']);

@@ -70,13 +70,11 @@ describe('a crash', () => {
 
   it('between the labels of two disks is completed on open, so that losing the first disk later loses no CP', async () => {
     for (const skip of [false, true]) {
-      const { pool, storage, runtime, shelf } = await newPool({ level: 'raid1', disks: 2, sizeBlocks: SIZE });
+      const { pool, storage } = await newPool({ level: 'raid1', disks: 2, sizeBlocks: SIZE });
       await writeCp(pool, [[1, 1]]);
       storage.fault = (path, kind, at) => (path === 'disk-1.img' && kind === 'write' && at < 65536 ? new StorageError('fenced', path, 'power lost here') : null);
       await expect(writeCp(pool, [[1, 2]])).rejects.toThrow();
       storage.fault = () => null;
-      void shelf;
-      void runtime;
       const second = testRuntime();
       if (skip) second.bugs.add('skip-relabel-on-open');
       const opened = await reopen(storage.restart(() => false), second);
