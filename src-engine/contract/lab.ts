@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytesSchema, countSchema, instantSchema, noInput, query } from './common.ts';
+import { bytesSchema, countSchema, instantSchema, mutation, noInput, query } from './common.ts';
 
 export const labInfoSchema = z.object({
   id: z.string(),
@@ -68,9 +68,12 @@ export const labContract = {
     })
     .input(noInput)
     .output(labOpeningSchema),
-  /** Reads committed roots and sealed logs of the running lab; repairs nothing. Takes as long as reading everything. */
-  check: query
-    .route({ method: 'POST', path: '/lab/check', summary: 'Check all persistent structures, read-only', tags: ['lab'] })
-    .input(noInput)
+  /**
+   * Reads committed roots, logs and marks of the running lab. Without `repair` nothing is changed; with it, what redundancy
+   * gives back is put right. Takes as long as reading everything.
+   */
+  check: mutation
+    .route({ method: 'POST', path: '/lab/check', summary: 'Check all persistent structures', tags: ['lab'] })
+    .input(z.strictObject({ repair: z.boolean().optional() }).optional())
     .output(checkReportSchema),
 };

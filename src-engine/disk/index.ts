@@ -9,7 +9,7 @@
  */
 export { Shelf } from './shelf.ts';
 export type { DiskFinding, DiskSpec, ShelfHandle } from './shelf.ts';
-export { BLOCK_BYTES, DISK_HEAD_BYTES, LABEL_SLOT_BYTES } from './image.ts';
+export { BLOCK_BYTES, DISK_HEAD_BYTES, LABEL_SLOT_BYTES, readHeader } from './image.ts';
 export type { Disk, DiskCounters } from './image.ts';
 export { decodeEnvelope, encodeEnvelope, ENVELOPE_HEAD_BYTES } from './envelope.ts';
 export type { Envelope } from './envelope.ts';

@@ -16,7 +16,7 @@ import { acquireLock, type LabLock } from './lock.ts';
 import type { Machine } from './machine.ts';
 import { add, Metrics, NO_COUNTERS, type Counters } from './metrics.ts';
 import { Mirrors } from './mirrors.ts';
-import { refuse, Refused } from './refused.ts';
+import { refuse } from './refused.ts';
 import { ServerUnit, type MakeServer, type UnitEnvironment } from './server-unit.ts';
 import { DEFAULT_SERVER_SETTINGS, type ServerEvent, type ServerSettings, type VolumeStatus } from './server/types.ts';
 import {
@@ -1047,8 +1047,4 @@ async function openCatalog(
   }
   if (!opened.ok) throw new Error(`a new catalog cannot be opened: ${opened.message}`);
   return { catalog: opened.catalog, lost };
-}
-
-function textOr(value: unknown, otherwise: string): string {
-  return typeof value === 'string' ? value : otherwise;
 }

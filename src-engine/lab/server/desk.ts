@@ -55,7 +55,7 @@ export class RelationshipDesk {
       sync: progress === null || progress.kind === 'verify' ? null : { kind: progress.kind, paused: progress.paused, percent: percentOf(progress), eta: '' },
       connected, peer: { name: this.nameOf(record.peerServerId), lostSince: lastContact, lostCause: 'no connection' },
       primaryServing, primaryStopped: false,
-      changing: connected && (theirs === undefined || theirs.role === record.role) && record.image !== 'Diverged' ? 'the handshake with the other side' : '',
+      changing: connected && (theirs === undefined || (theirs.role === record.role && !record.handingOver)) && record.image !== 'Diverged' ? 'the handshake with the other side' : '',
       fracture: record.fracture === null ? null : record.fracture.cause === 'admin' ? 'admin' : 'system',
       marks: rel.marks.regions.count + rel.kept.regions.count + (theirs?.markedRegions ?? 0),
       forced: record.forced, safetySnapshot: record.safety === null ? null : { at: isoText(record.safety.atWallMs) },
@@ -146,7 +146,7 @@ export class RelationshipDesk {
       ...(decision?.refusal === undefined ? {} : { refusal: refusalData(decision.refusal) }),
       effects: effectsOf(action, rel, this.nameOf(record.peerServerId), regions, backlog.writes),
       regions, bytesAtMost: regions * REGION_BYTES,
-      loss: { knownWrites: 0, unknownAfterWallMs: known && view.connected ? null : record.lastContactWallMs },
+      loss: { knownWrites: 0, unknownAfterWallMs: known && view.connected ? null : fracturedAt(record) ?? record.lastContactWallMs },
       lastSafe: record.position === null ? null : { cp: record.position.cp, sequence: Math.max(record.position.sequence, rel.secondary.held) },
       expectedMs: null,
     };
@@ -164,7 +164,7 @@ export class RelationshipDesk {
     }
     if (decision.noop) return { kind: 'done', result: { changed: false } };
     const executor = executorOf(action);
-    if (executor !== 'either' && executor !== rel.record.role) return refused('mirror/other-side', `${action} is carried out by the ${executor}'s server`, `ask ${this.nameOf(rel.record.peerServerId)}`);
+    if (executor !== 'either' && executor !== rel.record.role && !rel.record.handingOver) return refused('mirror/other-side', `${action} is carried out by the ${executor}'s server`, `ask ${this.nameOf(rel.record.peerServerId)}`);
     this.runtime.log.write('info', 'action on a relationship', { relationship: rel.id, action });
     try {
       return await this.carryOut(rel, action, options);
@@ -260,6 +260,11 @@ function refused(code: string, message: string, hint: string): ActionOutcome {
 
 function refusalData(refusal: { readonly code: string; readonly message: string; readonly hint: string; readonly overridable: boolean }): RefusalData {
   return { code: refusal.code, message: refusal.message, hint: refusal.hint, overridable: refusal.overridable };
+}
+
+/** On a secondary: since when its source is known to have gone on without it. */
+function fracturedAt(record: Relationship['record']): number | null {
+  return record.role === 'secondary' ? (record.fracture?.atWallMs ?? null) : null;
 }
 
 function sizesOf(rel: Relationship, peerBlocks: number | undefined): DecisionView['sizes'] {

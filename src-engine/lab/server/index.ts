@@ -2,6 +2,7 @@
  * One storage server composed of the layers below. Promises: `boot` never half-serves (it is up, or says why it refuses);
  * every volume answers hosts only when this server may own it; a crash at any point loses nothing acknowledged.
  */
+export { readIdentity } from './identity.ts';
 export * from './types.ts';
 export { StorageServer, RefusedStart } from './server.ts';
 export { executorOf, isoText } from './desk.ts';

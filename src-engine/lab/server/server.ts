@@ -1,7 +1,7 @@
 import { StorageError, type StorageFile } from '../../runtime/index.ts';
 import type { ShelfHandle } from '../../disk/index.ts';
 import { Log, type LogRecord, type LostRange, readJsonPayload } from '../../nvlog/index.ts';
-import { Pool, PoolFailedError, type JsonObject, type VolumeRecord } from '../../pool/index.ts';
+import { Pool, PoolFailedError, type JsonObject, type Problem, type VolumeRecord } from '../../pool/index.ts';
 import { Replication, directionOf, type Relationship } from '../../replication/index.ts';
 import { CleanCache, ConsistencyPoints, LoggedVolume, VolumeError, type CpSummary, type CpTrigger } from '../../volume/index.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
@@ -582,14 +582,34 @@ export class StorageServer implements StorageServerFace {
     return this.desk;
   }
 
-  async check(): Promise<readonly { readonly file: string; readonly offset: number; readonly expected: string; readonly found: string }[]> {
-    const problems: { file: string; offset: number; expected: string; found: string }[] = [];
-    for (const { pool } of this.pools.values()) {
-      for (const problem of await pool.check()) problems.push({ file: `pool ${pool.name}`, offset: 0, expected: `no ${problem.kind} problem at ${problem.where}`, found: problem.message });
+  async check(repair = false): ReturnType<StorageServerFace['check']> {
+    const problems: Awaited<ReturnType<StorageServerFace['check']>>[number][] = [];
+    for (const { pool, handle } of this.pools.values()) {
+      const array = `arrays/${this.deps.nameOf(handle.arrayId)}`;
+      for (const { kind, where, message, place, repaired } of await pool.check({ repair })) {
+        problems.push({
+          file: place === undefined ? array : `${array}/disk-${String(place.slot)}.img`,
+          offset: place?.offset ?? null,
+          expected: EXPECTED[kind],
+          found: `pool ${pool.name}, ${where}: ${message}`,
+          repaired: repaired ?? false,
+        });
+      }
     }
     return problems;
   }
 }
+
+const EXPECTED: Readonly<Record<Problem['kind'], string>> = {
+  checksum: 'a block that matches the checksum in its pointer',
+  parity: 'parity and copies that agree with the data',
+  leak: 'every allocated block in use',
+  unallocated: 'every used block allocated',
+  'double-use': 'every block used once',
+  label: 'the space map that the label names',
+  deadlist: 'deadlists that hold superseded blocks only',
+  'out-of-range': 'pointers inside the pool',
+};
 
 export class RefusedStart extends Error {
   readonly code: string;

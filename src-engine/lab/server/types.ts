@@ -233,6 +233,6 @@ export interface StorageServerFace {
   relationships(): readonly RelationshipStatus[];
   preview(relationshipId: string, action: string): Promise<ActionPreview>;
   act(relationshipId: string, action: string, options: ActionOptions): Promise<ActionOutcome>;
-  /** Offline check of every pool on committed roots and of the logs. */
-  check(): Promise<readonly { readonly file: string; readonly offset: number; readonly expected: string; readonly found: string }[]>;
+  /** Proves every pool on its committed roots; with `repair` puts right what redundancy allows. */
+  check(repair: boolean): Promise<readonly { readonly file: string; readonly offset: number | null; readonly expected: string; readonly found: string; readonly repaired: boolean }[]>;
 }

@@ -52,17 +52,24 @@ export function addLab(program: Command, options: CliOptions): void {
 
   lab
     .command('check')
-    .description('check every persistent structure; repairs nothing')
-    .action(async (_own, command: Command) => {
+    .description('check every persistent structure')
+    .option('--repair', 'put right what redundancy gives back; without it nothing is changed')
+    .action(async (own: { repair?: boolean }, command: Command) => {
       const run = new Run(options, command);
-      const report = await run.with((client) => client.lab.check({}));
+      const report = await run.with((client) => client.lab.check(given({ repair: own.repair })));
       run.print(report, () => {
         const checked =
           report.checked === undefined
             ? ''
             : ` (${report.checked.files} files, ${report.checked.blocks} blocks, ${formatBytes(report.checked.bytes)})`;
-        const rows = report.problems.map((problem) => [problem.file, problem.offset, problem.expected, problem.found]);
-        return `${report.verdict}${checked}${rows.length === 0 ? '' : `\n${table(['file', 'offset', 'expected', 'found'], rows)}`}`;
+        const rows = report.problems.map((problem) => [
+          problem.file,
+          problem.offset,
+          problem.expected,
+          problem.found,
+          problem.action ?? '',
+        ]);
+        return `${report.verdict}${checked}${rows.length === 0 ? '' : `\n${table(['file', 'offset', 'expected', 'found', 'action'], rows)}`}`;
       });
       if (report.verdict === 'damaged') {
         const first = report.problems[0];
