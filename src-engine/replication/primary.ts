@@ -312,7 +312,7 @@ export class PrimarySide implements VolumeMirror {
       fracture: { cause, atWallMs: runtime.clock.wallMs(), sequence: this.held },
       opening: this.rel.record.opening === '' ? runtime.random.id() : this.rel.record.opening,
     });
-    this.rel.deps.peer.notify('fractured', { relationship: this.rel.id, cause });
+    this.rel.deps.peer.notify('fractured', { relationship: this.rel.id, cause, atWallMs: runtime.clock.wallMs() });
     runtime.covered(`mirror/fractured-${cause}`);
     this.rel.report('mirror/fractured', 'error', `fractured (${cause}): ${reason}`);
     if (runtime.planted('acknowledge-before-fracture-durable')) this.forwarding = { kind: 'marked' };

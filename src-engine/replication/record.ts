@@ -8,7 +8,13 @@ export interface Generation {
   readonly history: readonly string[];
 }
 
-export type FractureCause = 'admin' | 'link' | 'peer' | 'disk' | 'timeout' | 'restart' | 'promotion';
+export const FRACTURE_CAUSES = ['admin', 'link', 'peer', 'disk', 'timeout', 'restart', 'promotion'] as const;
+export type FractureCause = (typeof FRACTURE_CAUSES)[number];
+
+/** The cause a peer names; what is not known here was the peer's own reason. */
+export function causeOf(value: unknown): FractureCause {
+  return FRACTURE_CAUSES.find((cause) => cause === value) ?? 'peer';
+}
 
 /**
  * Where an image stands in its source's history: it holds everything through `sequence` of the source's log, as of
@@ -45,6 +51,8 @@ export interface RelationshipRecord {
   readonly forced: boolean;
   /** A returned old primary: its hosts are refused until it is resynchronized or told otherwise. */
   readonly fenced: boolean;
+  /** Gave up being primary in a planned swap; the peer has not confirmed yet that it took over. */
+  readonly handingOver: boolean;
   readonly position: MirrorPosition | null;
   /** CP numbers (source pool's, destination pool's) at which both contents were last equal. */
   readonly base: { readonly sourceCp: number; readonly destinationCp: number } | null;
@@ -73,6 +81,7 @@ export function newRelationshipRecord(
     opening: '',
     forced: false,
     fenced: false,
+    handingOver: false,
     position: null,
     base: null,
     safety: null,

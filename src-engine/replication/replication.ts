@@ -6,7 +6,7 @@ import { FractureLog } from './fracture-log.ts';
 import { Keeper } from './keeper.ts';
 import { textOf } from './message.ts';
 import { Peer, PeerRefusedError, type Answer } from './peer.ts';
-import { newRelationshipRecord, openGeneration, type Generation, type RelationshipRecord } from './record.ts';
+import { causeOf, newRelationshipRecord, openGeneration, type Generation, type RelationshipRecord } from './record.ts';
 import { regionsOf } from './region-set.ts';
 import { Relationship, isDeviceError, type RelationshipDependencies, type ReplicationSettings, type Severity } from './relationship.ts';
 import { answerOverwrite } from './overwrite.ts';
@@ -350,7 +350,7 @@ export class Replication {
       case 'cut-release':
         return this.background(parameters, (rel) => rel.secondary.releaseCut(textOf(parameters, 'name')));
       case 'fractured':
-        return this.background(parameters, (rel) => rel.secondary.leave());
+        return this.background(parameters, (rel) => rel.secondary.leave({ cause: causeOf(parameters['cause']), atWallMs: Number(parameters['atWallMs']), sequence: rel.secondary.held }));
       case 'stream-refused': {
         const rel = this.relationships.get(textOf(parameters, 'relationship'));
         if (rel !== undefined) void rel.primary.fracture('disk', 'the destination has no room');

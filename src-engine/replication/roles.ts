@@ -93,9 +93,13 @@ export class Roles {
     const mine = rel.record;
     if (mine.role === 'primary' && theirs.role === 'primary') return this.twoPrimaries(rel, theirs);
     if (mine.role === 'secondary' && theirs.role === 'primary' && theirs.roleEpoch > mine.roleEpoch) {
-      await rel.change({ roleEpoch: theirs.roleEpoch });
+      await rel.change({ roleEpoch: theirs.roleEpoch, handingOver: false });
       rel.deps.announce();
       return;
+    }
+    if (mine.role === 'secondary' && theirs.role === 'secondary' && mine.handingOver && mine.roleEpoch === theirs.roleEpoch && theirs.settled) {
+      rel.deps.runtime.covered('roles/swap-resumed');
+      return this.handOver(rel);
     }
     if (mine.role !== 'primary' || theirs.role !== 'secondary') return;
     if (theirs.roleEpoch !== mine.roleEpoch || !theirs.settled) return;
@@ -322,7 +326,7 @@ export class Roles {
       await rel.secondary.drain();
       replayedRecords = rel.secondary.drainedSinceCommitted;
       await rel.commit({}, (record) => ({
-        ...record, role: 'primary', roleEpoch: record.roleEpoch + 1, forced: true, fenced: false, image: 'Outdated',
+        ...record, role: 'primary', roleEpoch: record.roleEpoch + 1, forced: true, fenced: false, handingOver: false, image: 'Outdated',
         fracture: { cause: 'promotion', atWallMs: runtime.clock.wallMs(), sequence: 0 },
         opening: runtime.random.id(),
         base: record.position === null ? null : basePair(record.home, record.position.ownCp, record.position.cp),
@@ -337,7 +341,7 @@ export class Roles {
 
   /** Planned swap (3.14), driven by the acting primary. Rejects with PeerRefusedError when something stands against it. */
   async swap(rel: Relationship): Promise<JsonObject> {
-    const { volume, peer, runtime } = rel.deps;
+    const { volume, runtime } = rel.deps;
     const startedMs = runtime.clock.nowMs();
     if (rel.record.role === 'primary') {
       volume.setGate({ kind: 'held', reason: 'a planned role swap runs' });
@@ -350,18 +354,27 @@ export class Roles {
         throw error;
       }
       await rel.serial(async () => {
+        if (!rel.primary.inSync) throw new PeerRefusedError('the mirror left its synchronization meanwhile', { code: 'R02' });
         rel.primary.left();
-        await rel.commit({}, (record) => ({ ...record, role: 'secondary', fracture: null, opening: '' }), {});
+        await rel.commit({}, (record) => ({ ...record, role: 'secondary', fracture: null, opening: '', handingOver: true }));
         volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} takes this volume over` });
       });
     }
     runtime.covered('roles/swap-demoted');
+    await this.handOver(rel);
+    return { ms: runtime.clock.nowMs() - startedMs };
+  }
+
+  /**
+   * The second half of a planned swap. A crash or a lost link before it leaves no primary; it is asked for again as soon as
+   * both sides meet, or by an admin. Both contents are equal all the while.
+   */
+  private async handOver(rel: Relationship): Promise<void> {
     const generation = rel.record.generation as unknown as JsonObject;
     const roleEpoch = rel.record.roleEpoch + 1;
-    await peer.call('promote-planned', { relationship: rel.id, roleEpoch, generation });
-    await rel.serial(() => rel.change({ roleEpoch }));
+    await rel.deps.peer.call('promote-planned', { relationship: rel.id, roleEpoch, generation });
+    await rel.serial(() => rel.change({ roleEpoch, handingOver: false }));
     rel.deps.announce();
-    return { ms: runtime.clock.nowMs() - startedMs };
   }
 
   /** The other half of a planned swap: this side becomes primary. Asked twice, it answers twice. */
@@ -375,7 +388,7 @@ export class Roles {
       rel.secondary.joined = false;
       await rel.clearAllMarks();
       await rel.commit({}, (record) => ({
-        ...record, role: 'primary', roleEpoch, fenced: false, forced: false, image: 'Synchronized', fracture: null, opening: '', lock: null,
+        ...record, role: 'primary', roleEpoch, fenced: false, handingOver: false, forced: false, image: 'Synchronized', fracture: null, opening: '', lock: null,
         generation: parameters['generation'] as unknown as Generation,
       }), { applied: { logId: log.logId, sequence: log.lastSequence } });
       volume.rootSwung(log.lastSequence);
@@ -488,6 +501,10 @@ export class Roles {
       rel.marks.clearAll();
       await rel.marks.flush();
       this.replication.deps.gateChanged(volumeId);
+    }
+    else if (existing.record.image !== 'NotEstablished' || existing.record.peerServerId !== serverId || existing.record.peerVolumeId !== String(parameters['sourceVolume'])) {
+      // The source asks as if for the first time, this side has a history: only an admin can know what to give up.
+      throw new PeerRefusedError('these volumes never belonged together: this side already is in another mirror of that name; delete it here first', { code: 'R12' });
     }
     const rel = this.replication.get(id);
     const view = viewFromJson(parameters['view']);

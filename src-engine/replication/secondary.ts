@@ -13,7 +13,7 @@ import { decodeBlockList } from './block-list.ts';
 import { CpDigest } from './digest.ts';
 import { textOf } from './message.ts';
 import { PeerRefusedError } from './peer.ts';
-import { basePair } from './record.ts';
+import { basePair, type RelationshipRecord } from './record.ts';
 import type { Relationship } from './relationship.ts';
 import type { StreamEntry } from './stream.ts';
 
@@ -149,14 +149,18 @@ export class SecondarySide {
     return { held: this.held };
   }
 
-  /** The connection ended or the relationship was fractured: nothing more comes; what is held goes into the image. */
-  async leave(): Promise<void> {
+  /**
+   * The connection ended, or the source has fractured the relationship and says so: nothing more comes; what is held goes
+   * into the image. After a fracture it is known that the source goes on without this side, and since when.
+   */
+  async leave(fracture: RelationshipRecord['fracture'] = null): Promise<void> {
     this.joined = false;
     this.rel.deps.runtime.covered('secondary/left');
     const image = this.rel.record.image;
     if (this.rel.record.role === 'secondary') {
       await this.drain();
       if (image === 'Synchronizing') await this.rel.change({ image: 'OutOfSync' });
+      else if (fracture !== null && (image === 'Synchronized' || image === 'Consistent')) await this.rel.change({ image: 'Outdated', fracture });
       else if (image === 'Synchronized') await this.rel.change({ image: 'Consistent' });
     }
     this.leaving = false;
