@@ -125,6 +125,8 @@ export class Roles {
   private async diverge(rel: Relationship, theirs: RelationshipView): Promise<void> {
     if (rel.record.image === 'Diverged') return;
     rel.deps.runtime.covered('handshake/diverged');
+    // What each side alone changed is shown before the admin chooses.
+    await rel.primary.settleRecovered(provenHeld(rel, theirs));
     await rel.serial(() => rel.change({ image: 'Diverged' }));
     rel.report('mirror/split-brain', 'critical', `both copies changed on their own (role epochs ${String(rel.record.roleEpoch)} and ${String(theirs.roleEpoch)}); choose which one to keep`);
     rel.deps.announce();
@@ -214,6 +216,8 @@ export class Roles {
    */
   private async takeKept(rel: Relationship, theirs: RelationshipView): Promise<void> {
     if (!this.beyondEnd(rel, theirs) || theirs.keptRegions === 0 || rel.deps.volume.gate.kind !== 'held' || rel.record.fracture !== null) return;
+    // An image in the middle of a sync is older than this side; only one that was in sync can hold what is missing here.
+    if (rel.record.image !== 'Synchronized' || (theirs.image !== 'Synchronized' && theirs.image !== 'Consistent')) return;
     rel.deps.runtime.covered('handshake/took-kept-entries');
     const reply = await rel.deps.peer.call('read-kept', { relationship: rel.id });
     const regions = reply.result['regions'];
@@ -501,8 +505,7 @@ export class Roles {
       rel.marks.clearAll();
       await rel.marks.flush();
       this.replication.deps.gateChanged(volumeId);
-    }
-    else if (existing.record.image !== 'NotEstablished' || existing.record.peerServerId !== serverId || existing.record.peerVolumeId !== String(parameters['sourceVolume'])) {
+    } else if (existing.record.image !== 'NotEstablished' || existing.record.peerServerId !== serverId || existing.record.peerVolumeId !== textOf(parameters, 'sourceVolume')) {
       // The source asks as if for the first time, this side has a history: only an admin can know what to give up.
       throw new PeerRefusedError('these volumes never belonged together: this side already is in another mirror of that name; delete it here first', { code: 'R12' });
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import { Shelf } from '../../src-engine/disk/index.ts';
-import { Pool } from '../../src-engine/pool/index.ts';
+import { Pool, type VolumeRecord } from '../../src-engine/pool/index.ts';
 import { createSimulatedWorld, type SimulatedWorld } from '../../src-engine/runtime/simulated/index.ts';
 import type { PlantedBug } from '../../src-engine/runtime/index.ts';
 import { CP_PHASES, type ActionOutcome, type CpPhase, type CpSummary, type RelationshipStatus, type ServerEvent, type ServerSettings } from '../../src-engine/lab/server/index.ts';
@@ -212,8 +212,8 @@ export function hashes(files: ReadonlyMap<string, Uint8Array>): Record<string, s
   return Object.fromEntries([...files].map(([path, bytes]) => [path, hash(bytes)]));
 }
 
-/** What is reachable from the root on disk now, read from a copy of the array by a pool of its own: log and memory play no part. */
-export async function rootContent(world: SimulatedWorld, siteId: string, volumeId: string): Promise<Uint8Array> {
+/** Works on the volume as it is on disk now, in a copy of the array opened by a pool of its own: log and memory play no part. */
+async function onCopy<T>(world: SimulatedWorld, siteId: string, volumeId: string, work: (pool: Pool, record: VolumeRecord) => Promise<T>): Promise<T> {
   const copy = createSimulatedWorld({ seed: 1 });
   const from = world.storage(`array-${siteId}`);
   const { runtime, storageOf } = copy.server('reader').boot();
@@ -231,11 +231,28 @@ export async function rootContent(world: SimulatedWorld, siteId: string, volumeI
     await shelf.raiseEpoch(poolId, epoch);
     const opened = await Pool.open({ runtime, handle: shelf.handle({ poolId, serverId: 'reader', epoch }) }, { poolId });
     if (opened.kind === 'refused') throw new Error(opened.message);
-    const record = opened.pool.volume(volumeId);
-    const bytes = new Uint8Array(record.sizeBlocks * BLOCK);
-    await opened.pool.read(record.root, 0, record.sizeBlocks, bytes);
-    return bytes;
+    return work(opened.pool, opened.pool.volume(volumeId));
   })());
+}
+
+async function readRoot(pool: Pool, record: VolumeRecord, root: VolumeRecord['root']): Promise<Uint8Array> {
+  const bytes = new Uint8Array(record.sizeBlocks * BLOCK);
+  await pool.read(root, 0, record.sizeBlocks, bytes);
+  return bytes;
+}
+
+/** What is reachable from the root on disk. */
+export function rootContent(world: SimulatedWorld, siteId: string, volumeId: string): Promise<Uint8Array> {
+  return onCopy(world, siteId, volumeId, (pool, record) => readRoot(pool, record, record.root));
+}
+
+/** The content of the volume's snapshots on disk, by name. */
+export function snapshotsOf(world: SimulatedWorld, siteId: string, volumeId: string): Promise<ReadonlyMap<string, Uint8Array>> {
+  return onCopy(world, siteId, volumeId, async (pool, record) => {
+    const snapshots = new Map<string, Uint8Array>();
+    for (const kept of record.keptRoots) if (kept.purpose === 'snapshot') snapshots.set(kept.name, await readRoot(pool, record, kept.root));
+    return snapshots;
+  });
 }
 
 export { CP_PHASES, makePair };
