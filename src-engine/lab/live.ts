@@ -1,10 +1,15 @@
-/** The stream behind the console: one snapshot, then what changed, at most ten times a second. */
+/**
+ * The stream behind the console: one snapshot, then what changed, a few times a second. The lists are made once per
+ * change of the lab, however many consoles follow.
+ */
 import type { Live, LiveNoun } from '../contract/index.ts';
 import { isFinished } from '../contract/index.ts';
 import { instant } from './instant.ts';
 import type { Lab } from './lab.ts';
 
 const EVERY_MS = 250;
+/** Followers that look within this time share one making. */
+const SHARED_MS = 100;
 const FINISHED_JOBS = 50;
 
 type Lists = { [Noun in LiveNoun]: NonNullable<Live[Noun]> };
@@ -49,38 +54,64 @@ const NOUNS: readonly LiveNoun[] = [
   'drills',
 ];
 
-export async function* followLive(lab: Lab, signal: AbortSignal | undefined): AsyncGenerator<Live, void> {
-  const sent = new Map<LiveNoun, Map<string, string>>();
-  const note = (noun: LiveNoun, items: readonly { readonly id: string }[]): void => {
-    sent.set(noun, new Map(items.map((item) => [item.id, JSON.stringify(item)])));
-  };
-  const first = listsOf(lab);
-  for (const noun of NOUNS) note(noun, first[noun]);
+/** All lists at one moment, and each item as text: what a follower was sent is told from what is by comparing texts. */
+interface Moment {
+  readonly lists: Lists;
+  readonly texts: ReadonlyMap<LiveNoun, ReadonlyMap<string, string>>;
+}
+
+/** The present moment, kept until something changes. */
+export class LiveLists {
+  readonly #lab: Lab;
+  #moment: Moment | null = null;
+  #madeAtMs = 0;
+  #stale = false;
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+    lab.onChange(() => {
+      this.#stale = true;
+    });
+  }
+
+  get lab(): Lab {
+    return this.#lab;
+  }
+
+  /** The same object as long as nothing changed. */
+  now(fresh = false): Moment {
+    const nowMs = this.#lab.clock.nowMs();
+    // Between two looks of a follower any number of changes cost one making; a new follower sees what is, at once.
+    if (this.#moment === null || (this.#stale && (fresh || nowMs - this.#madeAtMs >= SHARED_MS))) {
+      const lists = listsOf(this.#lab);
+      const texts = new Map<LiveNoun, ReadonlyMap<string, string>>();
+      for (const noun of NOUNS) texts.set(noun, new Map(lists[noun].map((item) => [item.id, JSON.stringify(item)])));
+      this.#moment = { lists, texts };
+      this.#madeAtMs = nowMs;
+      this.#stale = false;
+    }
+    return this.#moment;
+  }
+}
+
+export async function* followLive(live: LiveLists, signal: AbortSignal | undefined): AsyncGenerator<Live, void> {
+  const { lab } = live;
+  let sent = live.now(true);
   let sampleAt = lab.sample?.at ?? 0;
+  let lastEventId = lab.events.lastId;
   yield {
     kind: 'snapshot',
     at: instant(lab.clock.wallMs()),
-    ...first,
+    ...sent.lists,
     ...(lab.sample === null ? {} : { sample: lab.sample }),
-    lastEventId: lab.events.lastId,
+    lastEventId,
   };
-  let lastEventId = lab.events.lastId;
   while (!lab.closed && signal?.aborted !== true) {
     await pause(lab, signal);
     if (lab.closed || isAborted(signal)) return;
-    const lists = listsOf(lab);
-    const delta: Partial<Record<LiveNoun, unknown[]>> = {};
-    const removed: { noun: LiveNoun; id: string }[] = [];
-    for (const noun of NOUNS) {
-      const before = sent.get(noun) ?? new Map<string, string>();
-      const changed = (lists[noun] as readonly { readonly id: string }[]).filter(
-        (item) => before.get(item.id) !== JSON.stringify(item),
-      );
-      const ids = new Set(lists[noun].map((item) => item.id));
-      for (const id of before.keys()) if (!ids.has(id)) removed.push({ noun, id });
-      if (changed.length > 0) delta[noun] = changed;
-      note(noun, lists[noun]);
-    }
+    const moment = live.now();
+    const { delta, removed } = difference(sent, moment);
+    sent = moment;
     const sample = lab.sample !== null && lab.sample.at !== sampleAt ? lab.sample : null;
     sampleAt = lab.sample?.at ?? sampleAt;
     const eventId = lab.events.lastId;
@@ -96,6 +127,28 @@ export async function* followLive(lab: Lab, signal: AbortSignal | undefined): As
     };
   }
 }
+
+function difference(
+  before: Moment,
+  now: Moment,
+): {
+  readonly delta: Partial<Record<LiveNoun, unknown[]>>;
+  readonly removed: { noun: LiveNoun; id: string }[];
+} {
+  const delta: Partial<Record<LiveNoun, unknown[]>> = {};
+  const removed: { noun: LiveNoun; id: string }[] = [];
+  if (before === now) return { delta, removed };
+  for (const noun of NOUNS) {
+    const had = before.texts.get(noun) ?? NO_TEXTS;
+    const has = now.texts.get(noun) ?? NO_TEXTS;
+    const items: readonly { readonly id: string }[] = now.lists[noun];
+    const changed = items.filter((item) => had.get(item.id) !== has.get(item.id));
+    for (const id of had.keys()) if (!has.has(id)) removed.push({ noun, id });
+    if (changed.length > 0) delta[noun] = changed;
+  }
+  return { delta, removed };
+}
+const NO_TEXTS: ReadonlyMap<string, string> = new Map();
 
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;

@@ -4,7 +4,7 @@ import { contract, type MetricFamily, type MirrorAction, type ProcedureMeta, typ
 import { describeMachine } from '../replication/index.ts';
 import { instant } from './instant.ts';
 import type { Lab } from './lab.ts';
-import { followLive } from './live.ts';
+import { followLive, LiveLists } from './live.ts';
 import { Refused, refusalOf, refuse } from './refused.ts';
 import { fromBase64, toBase64 } from './volumes.ts';
 
@@ -73,6 +73,7 @@ export function createRouter(lab: Lab) {
     });
 
   const { topology, views } = lab;
+  const live = new LiveLists(lab);
   const mirrorOf = (ref: string) => topology.mirrors.find(ref);
   const plainAction =
     (action: MirrorAction) =>
@@ -345,7 +346,7 @@ export function createRouter(lab: Lab) {
       snapshot: os.metrics.snapshot.handler(() => ({ at: instant(lab.clock.wallMs()), families: families(lab) })),
     },
     live: {
-      follow: os.live.follow.handler(({ signal }) => followLive(lab, signal)),
+      follow: os.live.follow.handler(({ signal }) => followLive(live, signal)),
     },
   });
 }
