@@ -47,6 +47,23 @@ const EFFECT_MS = 15_000;
 /** How long a sync that lost its peer may rest before its job is given up. */
 const TAKEN_UP_MS = 20_000;
 
+/** Actions after which acknowledged writes of the losing image are gone from every serving image. */
+const DISCARDS: readonly MirrorAction[] = ['failover', 'overwrite-primary', 'resolve', 'rollback'];
+
+/** What the servers leave unsaid of actions that have no figures of their own. */
+const STEPS: Partial<Record<MirrorAction, readonly string[]>> = {
+  pause: ['The running sync stops where it is; what is left stays marked, and hosts go on.'],
+  resume: ['The paused sync goes on where it stopped.'],
+  verify: [
+    'A consistency point is taken on both sides; both images are read and compared there while hosts go on writing.',
+    'Nothing is overwritten: what differs is marked, and only a resync repairs it.',
+  ],
+  'overwrite-primary': [
+    'The pair is fractured; then the image of the copy overwrites the primary wherever they differ.',
+    'What hosts wrote to the primary since the copy was made is gone.',
+  ],
+};
+
 const RUNNING_SYNC: readonly string[] = ['establish', 'resync', 'reverse-resync', 'overwrite-primary'];
 
 export class Mirrors {
@@ -217,23 +234,19 @@ export class Mirrors {
     const overwritten = winner === null ? null : winner === 'source' ? 'destination' : 'source';
     const lossy = preview.loss.knownWrites > 0 || preview.loss.unknownAfterWallMs !== null;
     const known = preview.loss.unknownAfterWallMs === null;
-    const lossText = `${known ? '' : 'At least '}${preview.loss.knownWrites} acknowledged write${preview.loss.knownWrites === 1 ? '' : 's'} would be missing${
-      preview.loss.unknownAfterWallMs === null
-        ? ''
-        : `; what was written after ${instant(preview.loss.unknownAfterWallMs)} cannot be known`
-    }.`;
+    const lossText = lossSentence(preview.loss);
     const safeAt = view.leading?.lastContactWallMs ?? null;
     return {
       action,
       allowed: preview.allowed,
       refusal: preview.refusal === undefined ? null : refusalFrom(preview.refusal),
       needsConfirmation: preview.confirm === 'typed',
-      steps: [...preview.effects],
+      steps: preview.effects.length > 0 ? [...preview.effects] : [...(STEPS[action] ?? [])],
       winner: winner === null ? null : side(winner),
       overwritten:
         overwritten === null ? null : { ...side(overwritten), regions: preview.regions, bytes: preview.bytesAtMost },
       loss:
-        action === 'failover' || lossy
+        action === 'failover' || (lossy && DISCARDS.includes(action))
           ? {
               writes: preview.loss.knownWrites,
               bytes: view.leading?.lag.bytes ?? 0,
@@ -604,6 +617,15 @@ function lagOf(status: RelationshipStatus | null): { writes: number; bytes: numb
         bytes: Math.max(0, status.lag.bytes),
         seconds: Math.max(0, status.lag.seconds),
       };
+}
+
+function lossSentence({ knownWrites, unknownAfterWallMs }: ActionPreview['loss']): string {
+  const known = `${knownWrites} acknowledged write${knownWrites === 1 ? '' : 's'}`;
+  if (unknownAfterWallMs === null) return `${known} would be missing.`;
+  const after = `${instant(unknownAfterWallMs).slice(0, 19).replace('T', ' ')} UTC`;
+  if (knownWrites === 0)
+    return `What was acknowledged after ${after} would be missing; how much that is cannot be known here.`;
+  return `At least ${known} would be missing; what was acknowledged after ${after} cannot be known here.`;
 }
 
 /** Enough for a picture, and short on the wire. */
