@@ -26,7 +26,7 @@ function JobRow({ job }: { job: Job }): ReactElement {
       <div className={classes['jobHead']}>
         <JobStateBadge state={job.state} />
         <b>{jobTitle(t, job)}</b>
-        <span className="dim">{job.phase}</span>
+        {moving ? <span className="dim">{job.phase}</span> : null}
         <span className="dim">
           <Time at={job.endedAt ?? job.createdAt} />
         </span>

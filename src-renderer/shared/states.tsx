@@ -112,6 +112,8 @@ export type Loss =
   | { kind: 'nothing' }
   | { kind: 'writes'; writes: number; bytes: number; seconds: number }
   | { kind: 'at-most'; bytes: number; since: string }
+  /** The side that acknowledged writes cannot be asked. */
+  | { kind: 'unknown'; since: string }
   | { kind: 'no-copy' }
   | { kind: 'diverged' };
 
@@ -122,6 +124,9 @@ export function lossOf(mirror: Mirror): Loss {
     case 'Consistent':
     case 'Outdated': {
       const { dirty, regionSizeBytes } = mirror.fractureLog;
+      // A strict pair acknowledges nothing that only one side has.
+      if (mirror.acting === null && mirror.policy === 'availability')
+        return { kind: 'unknown', since: mirror.lastContact ?? mirror.since };
       if (dirty > 0) return { kind: 'at-most', bytes: dirty * regionSizeBytes, since: mirror.since };
       return mirror.lag.writes === 0 && mirror.imageState === 'Consistent'
         ? { kind: 'nothing' }

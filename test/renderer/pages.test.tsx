@@ -19,16 +19,16 @@ describe('overview', () => {
   test('answers whether data is safe, whether failover is possible, and what would be lost', async () => {
     renderConsole(new MemoryLab(calm()), '/overview');
     expect(await screen.findByText('2 of 2 relationships synchronized')).toBeDefined();
-    expect(screen.getByText('Worst RPO now: 0 writes')).toBeDefined();
+    expect(screen.getByText('Every acknowledged write is on both sides')).toBeDefined();
     expect(screen.getByText('Nothing needs you now.')).toBeDefined();
   });
 
-  test('names the dead server, the lost site and the writes that a loss now would cost', async () => {
+  test('names the dead server and the lost site, and does not guess what its lost side acknowledged alone', async () => {
     renderConsole(new MemoryLab(disaster()), '/overview');
     const north = await find('region', 'Site north');
     expect(within(north).getByText('Lost')).toBeDefined();
     expect(within(north).getByText('48 s')).toBeDefined();
-    expect(screen.getByText('6204 writes')).toBeDefined();
+    expect(screen.getByText('Not known')).toBeDefined();
     expect(screen.getByText('Server north-1 is down. Site north is lost.')).toBeDefined();
   });
 
@@ -78,7 +78,7 @@ describe('a relationship', () => {
     const { user } = renderConsole(lab, '/replication/payroll');
     await user.click(await find('button', 'Fail over'));
     const dialog = await find('dialog', 'Fail over: payroll');
-    expect(await within(dialog).findAllByText(/None known at 03:29:12/)).toHaveLength(2);
+    expect(await within(dialog).findByText(/None known at 03:29:12/)).toBeDefined();
     expect(within(dialog).getByText('lockstep mirror failover payroll --force --yes')).toBeDefined();
     const act = within(dialog).getByRole('button', { name: 'Fail over' });
     expect(act).toHaveProperty('disabled', true);

@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLive } from '../../client/index.ts';
 import type { Fault } from '../../../src-engine/contract/index.ts';
-import { units, type IconName, type Tone } from '../../shared/index.ts';
+import { sentence, units, type IconName, type Tone } from '../../shared/index.ts';
 
 export interface Alert {
   id: string;
@@ -38,7 +38,7 @@ export function useAlerts(): readonly Alert[] {
     const alerts: Alert[] = [];
     for (const server of servers) {
       if (server.state === 'down') {
-        const text = t('alerts.serverDown', { server: server.name, cause: server.cause ?? '' });
+        const text = t('alerts.serverDown', { server: server.name, cause: sentence(server.cause ?? '') });
         alerts.push({ id: server.id, tone: 'bad', icon: 'server', text, to: '/overview' });
       } else if (server.state === 'fenced' || server.nvlog.stalled) {
         const text = t(server.state === 'fenced' ? 'alerts.serverFenced' : 'alerts.writersWait', {

@@ -67,6 +67,7 @@ function lossValue(t: TFunction, loss: Loss): string {
     case 'at-most':
       return t('overview.loss.atMost', { bytes: units.bytes(loss.bytes) });
     case 'nothing':
+    case 'unknown':
     case 'diverged':
     case 'no-copy':
       return t(`overview.loss.${loss.kind}`);
@@ -85,6 +86,8 @@ function lossDetail(t: TFunction, loss: Loss, mirror: string | null): string {
       });
     case 'at-most':
       return t('overview.loss.atMostDetail', { mirror, time: units.timeOfDay(loss.since) });
+    case 'unknown':
+      return t('overview.loss.unknownDetail', { mirror, time: units.timeOfDay(loss.since) });
     case 'diverged':
     case 'no-copy':
       return t(`overview.loss.${loss.kind}Detail`, { mirror });
@@ -104,19 +107,23 @@ function Verdicts(): ReactElement {
         tone={safe.tone}
         question={t('overview.safe.question')}
         value={t(`overview.safe.${safeKey}`)}
-        detail={t('overview.safe.detail', { count: safe.protectedCount, total: safe.total })}
+        detail={
+          safe.total === 0
+            ? t('overview.noneDetail')
+            : t('overview.safe.detail', { count: safe.protectedCount, total: safe.total })
+        }
       />
       <Verdict
         tone={failover.tone}
         question={t('overview.failover.question')}
         value={t(`overview.failover.${overKey}`, { count: failover.able, total: failover.total })}
-        detail={failover.blocked ?? t('overview.failover.detail')}
+        detail={failover.total === 0 ? t('overview.noneDetail') : (failover.blocked ?? t('overview.failover.detail'))}
       />
       <Verdict
         tone={loss.tone}
         question={t('overview.loss.question')}
-        value={lossValue(t, loss.loss)}
-        detail={lossDetail(t, loss.loss, loss.mirror)}
+        value={loss.mirror === null ? t('overview.loss.none') : lossValue(t, loss.loss)}
+        detail={loss.mirror === null ? t('overview.noneDetail') : lossDetail(t, loss.loss, loss.mirror)}
       />
     </div>
   );
@@ -208,18 +215,22 @@ export function OverviewPage(): ReactElement {
   const { t } = useTranslation();
   const mirrors = useLive((state) => state.mirrors);
   const sites = useLive((state) => state.sites);
-  return (
-    <Page title={t('overview.title')}>
-      <Verdicts />
-      {sites.length === 0 ? (
+  if (sites.length === 0) {
+    return (
+      <Page title={t('overview.title')}>
+        <Verdicts />
         <Panel title={t('overview.sites')}>
           <EmptyState icon="site" title={t('overview.emptyTitle')}>
             {t('overview.emptyText')}
           </EmptyState>
         </Panel>
-      ) : (
-        <SiteMap />
-      )}
+      </Page>
+    );
+  }
+  return (
+    <Page title={t('overview.title')}>
+      <Verdicts />
+      <SiteMap />
       <Panel title={t('overview.charts.title')} hint={t('overview.charts.hint')}>
         <Charts />
       </Panel>

@@ -2,7 +2,7 @@ import { Fragment, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Link, Pool, Server, Site } from '../../../src-engine/contract/index.ts';
 import { useLive } from '../../client/index.ts';
-import { Badge, HealthBadge, Icon, Meter, ServerStateBadge, units, type Tone } from '../../shared/index.ts';
+import { Badge, HealthBadge, Icon, Meter, ServerStateBadge, sentence, units, type Tone } from '../../shared/index.ts';
 import classes from './overview.module.css';
 
 const siteTone: Record<Site['state'], Tone> = { up: 'ok', degraded: 'warn', lost: 'bad' };
@@ -17,12 +17,12 @@ function ServerRow({ server }: { server: Server }): ReactElement {
         <Icon name="server" />
         <b>{server.name}</b>
         <ServerStateBadge state={server.state} quiet />
-        <HealthBadge health={server.health} quiet />
+        {server.state === 'up' ? <HealthBadge health={server.health} quiet /> : null}
         <span className={classes['heartbeat']} title={t('server.heartbeatTitle')}>
           {t('server.heartbeat')} <b>{units.durationMs(server.heartbeatAgeMs)}</b>
         </span>
       </div>
-      {server.cause === null ? null : <p className={classes['cause']}>{server.cause}</p>}
+      {server.cause === null ? null : <p className={classes['cause']}>{sentence(server.cause)}</p>}
       <div className={classes['serverFigures']}>
         <Meter
           label={t('server.nvlog')}
@@ -37,7 +37,7 @@ function ServerRow({ server }: { server: Server }): ReactElement {
         <div className={classes['cp']}>
           <span className="dim">{t('server.cp')}</span>
           <span>
-            <b className="mono">{units.count(server.cp.committed)}</b>
+            <b className="mono">{units.count(server.state === 'up' ? server.cp.committed : null)}</b>
           </span>
         </div>
       </div>
@@ -86,7 +86,11 @@ function SiteCard({
       <Meter
         label={t('site.capacity')}
         share={share}
-        text={t('site.used', { used: units.bytes(site.usedBytes), size: units.bytes(site.sizeBytes) })}
+        text={
+          site.sizeBytes === 0
+            ? '–'
+            : t('site.used', { used: units.bytes(site.usedBytes), size: units.bytes(site.sizeBytes) })
+        }
         tone={share !== null && share > FULL_SOON ? 'warn' : 'accent'}
       />
     </section>

@@ -19,10 +19,11 @@ const lossTone: Record<Loss['kind'], Tone> = {
   nothing: 'ok',
   writes: 'warn',
   'at-most': 'warn',
+  unknown: 'warn',
   diverged: 'bad',
   'no-copy': 'bad',
 };
-const order: readonly Loss['kind'][] = ['nothing', 'writes', 'at-most', 'diverged', 'no-copy'];
+const order: readonly Loss['kind'][] = ['nothing', 'writes', 'at-most', 'unknown', 'diverged', 'no-copy'];
 
 /** Kinds of loss in their order, and within a kind by size. */
 function badness(loss: Loss): number {

@@ -48,7 +48,7 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
         const headline = row.conditions[0];
         return headline === undefined ? '–' : <ConditionBadge code={headline.code} cause={headline.cause} quiet />;
       },
-      widthPx: 160,
+      widthPx: 172,
     },
     {
       id: 'direction',

@@ -23,6 +23,7 @@ import {
   RefusedAction,
   RefusedGroup,
   lossOf,
+  sentence,
   Time,
   TimeSeries,
   units,
@@ -47,6 +48,8 @@ function lossText(t: TFunction, loss: Loss): string {
       return t('mirror.loss.writes', { writes: units.count(loss.writes) });
     case 'at-most':
       return t('mirror.loss.at-most', { bytes: units.bytes(loss.bytes), time: units.timeOfDay(loss.since) });
+    case 'unknown':
+      return t('mirror.loss.unknown', { time: units.timeOfDay(loss.since) });
     case 'nothing':
     case 'diverged':
     case 'no-copy':
@@ -62,7 +65,7 @@ function Conditions({ mirror }: { mirror: Mirror }): ReactElement {
         <li key={condition.code}>
           <ConditionBadge code={condition.code} />
           <span>
-            {condition.cause} <span className="dim">{t('mirror.since')}</span> <Time at={condition.since} />
+            {sentence(condition.cause)} <span className="dim">{t('mirror.since')}</span> <Time at={condition.since} />
             {condition.nextStep === null ? null : (
               <span className={classes['next']}>{t('mirror.next', { step: condition.nextStep })}</span>
             )}
@@ -376,15 +379,15 @@ export function RelationshipPage(): ReactElement {
           <Panel title={t('mirror.lag')} hint={t('mirror.lagHint')}>
             <LagChart mirror={mirror} />
           </Panel>
-          <PrimaryCps mirror={mirror} />
+          <Panel title={t('verify.title')} hint={t('verify.hint')} className={classes['grow']} flush>
+            <Verifications mirror={mirror} />
+          </Panel>
         </div>
         <Panel title={t('fractureLog.title')} hint={t('fractureLog.hint')}>
           <Marks mirror={mirror} />
         </Panel>
       </div>
-      <Panel title={t('verify.title')} hint={t('verify.hint')} flush>
-        <Verifications mirror={mirror} />
-      </Panel>
+      <PrimaryCps mirror={mirror} />
       <Panel title={t('mirror.history')} flush>
         <History mirror={mirror} />
       </Panel>

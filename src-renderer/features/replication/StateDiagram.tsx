@@ -6,14 +6,14 @@ import classes from './replication.module.css';
 
 /** Where each state stands on the board: health rises to the right, trouble sinks. */
 const place: Record<ImageState, readonly [number, number]> = {
-  NotEstablished: [68, 84],
-  Synchronizing: [236, 84],
-  Synchronized: [404, 84],
-  Consistent: [572, 84],
-  OutOfSync: [68, 246],
-  RollingBack: [236, 246],
-  Outdated: [404, 246],
-  Diverged: [572, 246],
+  NotEstablished: [68, 94],
+  Synchronizing: [236, 94],
+  Synchronized: [404, 94],
+  Consistent: [572, 94],
+  OutOfSync: [68, 254],
+  RollingBack: [236, 254],
+  Outdated: [404, 254],
+  Diverged: [572, 254],
 };
 const HALF_WIDTH = 58;
 const HALF_HEIGHT = 19;
@@ -53,8 +53,8 @@ function curve(from: ImageState, to: ImageState): { path: string; tip: Point; mi
   const length = Math.hypot(dx, dy);
   const sameRow = dy === 0;
   // Same row: arc over the neighbours, higher the further. Across rows: a slight bend keeps twins apart.
-  const bend = sameRow ? (Math.abs(dx) > 200 ? 22 + Math.abs(dx) * 0.07 : 14) : 14;
-  const outward = sameRow ? (y1 < 160 ? -1 : 1) : 1;
+  const bend = sameRow ? (Math.abs(dx) > 200 ? 10 + Math.abs(dx) * 0.11 : 14) : 14;
+  const outward = sameRow ? (y1 < 170 ? -1 : 1) : 1;
   const nx = sameRow ? 0 : (-dy / length) * bend;
   const ny = sameRow ? outward * bend * (dx > 0 || Math.abs(dx) > 200 ? 1 : -1) : (dx / length) * bend;
   const control: Point = [(x1 + x2) / 2 + nx * 2, (y1 + y2) / 2 + ny * 2];
@@ -109,7 +109,7 @@ export function StateDiagram({
     .sort((a, b) => a.rank - b.rank);
   return (
     <figure className={classes['diagram']}>
-      <svg viewBox="0 0 640 330" role="img" aria-labelledby={titleId}>
+      <svg viewBox="0 0 640 340" role="img" aria-labelledby={titleId}>
         <title id={titleId}>{t('diagram.title', { state: t(`imageState.${mirror.imageState}`) })}</title>
         {edges.map((edge) => (
           <g key={`${edge.from}>${edge.to}`} className={classes['edge']} data-rank={edge.rank}>

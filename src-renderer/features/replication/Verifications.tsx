@@ -45,24 +45,25 @@ export function Verifications({ mirror }: { mirror: Mirror }): ReactElement {
       id: 'at',
       title: t('common.time'),
       value: (row) => row.createdAt,
-      cell: (row) => <Time at={row.createdAt} full />,
-      widthPx: 170,
+      cell: (row) => <Time at={row.createdAt} />,
+      widthPx: 92,
     },
     { id: 'finding', title: t('verify.verdict'), value: (row) => row.state, cell: (row) => <Finding job={row} /> },
     ...(
       [
-        ['cp', 'cp.number', 70],
-        ['regionsCompared', 'verify.regions', 140],
-        ['regionsDiffering', 'verify.differing', 134],
-        ['blocksDiffering', 'verify.blocks', 126],
+        ['cp', 'cp.number', 70, 640],
+        ['regionsCompared', 'verify.regions', 140, 780],
+        ['regionsDiffering', 'verify.differing', 134, 0],
+        ['blocksDiffering', 'verify.blocks', 126, 0],
       ] as const
-    ).map(([key, title, widthPx]): Column<Job> => ({
+    ).map(([key, title, widthPx, hideBelowPx]): Column<Job> => ({
       id: key,
       title: t(title),
       value: (row) => figure(row, key) ?? -1,
       cell: (row) => units.count(figure(row, key)),
       align: 'right',
       widthPx,
+      hideBelowPx,
     })),
     {
       id: 'took',
