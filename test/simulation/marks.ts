@@ -1,6 +1,6 @@
 /**
- * Coverage marks that a long campaign must reach: they prove that the rare places of the engine were visited. Every
- * `covered(...)` of src-engine is here or in `NOT_REQUIRED` with its reason (marks.test.ts compares).
+ * Coverage marks that a campaign of 1,000 seeds or more must reach: they prove that the rare places of the engine were
+ * visited. Names are those of `covered(...)` in src-engine; shorter campaigns only print what they missed.
  */
 import { CP_PHASES } from '../../src-engine/lab/server/index.ts';
 
