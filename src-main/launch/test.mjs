@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, fail, install, lockstepNode, root, run } from './run.mjs';
+import { checkBundle } from './bundle.mjs';
 import { endToEnd } from './e2e.mjs';
 
 const args = process.argv.slice(2);
@@ -101,6 +102,7 @@ async function main() {
     );
     await step('crash (short)', () => (hasTests('test/crash') ? vitest('crash', ['crash']) : noTests('test/crash')));
     await step('build', () => build({ force: true }));
+    await step('bundle', () => checkBundle());
     await step('e2e', () => (hasTests('e2e') ? playwright([]) : noTests('e2e')));
   }
 
