@@ -50,7 +50,8 @@ export type FractureLogOpenResult =
 export class FractureLog {
   readonly name: string;
   readonly #runtime: FractureLogDependencies['runtime'];
-  readonly #file: StorageFile;
+  #file: StorageFile;
+  readonly #reopen: () => Promise<StorageFile>;
   readonly #regions: RegionSet;
   readonly #pages: number;
   readonly #changedPages: Uint8Array;
@@ -63,9 +64,11 @@ export class FractureLog {
     runtime: FractureLogDependencies['runtime'],
     name: string,
     file: StorageFile,
+    reopen: () => Promise<StorageFile>,
     regions: RegionSet,
     serial: number,
   ) {
+    this.#reopen = reopen;
     this.#runtime = runtime;
     this.name = name;
     this.#file = file;
@@ -91,7 +94,7 @@ export class FractureLog {
       }
       if (options.create) {
         const regions = options.initial === 'clear' ? new RegionSet(options.regions) : RegionSet.full(options.regions);
-        const log = new FractureLog(deps.runtime, name, file, regions, 0);
+        const log = new FractureLog(deps.runtime, name, file, () => deps.open(name, file.size, true), regions, 0);
         await log.#format();
         return { kind: 'open', log, damaged: 'none' };
       }
@@ -121,7 +124,7 @@ export class FractureLog {
     const goodHeaders = headers.filter((header) => header.kind === 'good').length;
     if (goodHeaders === 0) {
       deps.runtime.covered('fracture-log/both-headers-damaged');
-      const log = new FractureLog(deps.runtime, name, file, RegionSet.full(regionCount), 0);
+      const log = new FractureLog(deps.runtime, name, file, () => deps.open(name, file.size, true), RegionSet.full(regionCount), 0);
       await log.#format();
       return { kind: 'open', log, damaged: 'both' };
     }
@@ -147,7 +150,7 @@ export class FractureLog {
       if (a === null && b === null) damaged = 'both';
       else if ((a === null || b === null) && damaged === 'none') damaged = 'one-copy';
     }
-    const log = new FractureLog(deps.runtime, name, file, regions, serial);
+    const log = new FractureLog(deps.runtime, name, file, () => deps.open(name, file.size, true), regions, serial);
     if (damaged !== 'none') deps.runtime.covered(`fracture-log/damaged-${damaged}`);
     // Copies are made equal again at once, so that a second damage still finds a good one.
     if (repair) await log.#writeHeaders();
@@ -195,12 +198,12 @@ export class FractureLog {
 
   /**
    * Settles when all marks and clears made before the call are durable; calls share syncs. Rejects with StorageError
-   * and leaves the log failed for good when the medium refuses: only a full sync with a new log helps then.
+   * when the medium refuses. What an earlier failed sync left behind is never trusted: the next flush opens the file
+   * anew and writes all of it again, both copies, before it calls anything durable.
    */
   flush(): Promise<void> {
-    if (this.#state === 'failed') return Promise.reject(this.#failure());
     if (this.#running === null) {
-      this.#running = this.#write().finally(() => {
+      this.#running = (this.#state === 'failed' ? this.#rewrite() : this.#write()).finally(() => {
         this.#running = null;
       });
       return this.#running;
@@ -230,8 +233,15 @@ export class FractureLog {
     if (this.#regions.count !== before) this.#touch(from, to);
   }
 
-  #failure(): StorageError {
-    return new StorageError('io', this.#file.path, 'the fracture log failed earlier');
+  async #rewrite(): Promise<void> {
+    const file = await this.#reopen();
+    if (file.size !== this.#file.size) throw new StorageError('io', file.path, `the fracture log has ${file.size} bytes, expected ${this.#file.size}`);
+    this.#file = file;
+    this.#changedPages.fill(1);
+    await this.#writeHeaders();
+    await this.#write();
+    this.#state = 'open';
+    this.#runtime.covered('fracture-log/rewritten');
   }
 
   #touch(from: number, to: number): void {

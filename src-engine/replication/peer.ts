@@ -151,9 +151,15 @@ export class Peer {
   }
 
   private arm(channel: Channel): void {
-    this.watch = this.runtime.clock.after(this.deadAfterMs / 4, () => {
+    const { clock } = this.runtime;
+    const stepMs = this.deadAfterMs / 4;
+    const dueMs = clock.nowMs() + stepMs;
+    this.watch = clock.after(stepMs, () => {
       if (this.channel !== channel) return;
-      if (this.runtime.clock.nowMs() - channel.lastHeardMs > this.deadAfterMs) this.end('nothing heard for too long');
+      const nowMs = clock.nowMs();
+      // This process itself stood still (a long sync, a stopped machine): what arrived meanwhile has not been looked at yet.
+      const stoodStill = nowMs - dueMs > stepMs;
+      if (!stoodStill && nowMs - channel.lastHeardMs > this.deadAfterMs) this.end('nothing heard for too long');
       else this.arm(channel);
     });
   }

@@ -1,3 +1,4 @@
+import { StorageError } from '../runtime/index.ts';
 import { crcOfBlock, type CommitRequest, type JsonObject } from '../pool/index.ts';
 import { jsonPayload, makeRecord, type LogRecord } from '../nvlog/index.ts';
 import { REGION_BYTES } from './region-set.ts';
@@ -379,7 +380,18 @@ export class PrimarySide implements VolumeMirror {
     for (const r of this.recovered) this.rel.marks.markRange(r.offset, r.length);
     if (this.forwarding.kind === 'required')
       for (const u of this.unanswered) this.rel.marks.markRange(u.record.offset, u.record.length);
-    await this.rel.marks.flush();
+    try {
+      await this.rel.marks.flush();
+      if (this.rel.record.trackingFailed && this.rel.marks.state === 'open') this.rel.set({ trackingFailed: false });
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      // The marks live in memory only: the label says so, and after a restart every region counts as marked.
+      if (!this.rel.record.trackingFailed) {
+        this.rel.deps.runtime.covered('mirror/tracking-failed');
+        this.rel.report('mirror/bitmap-failed', 'alert', `its fracture log cannot be written (${error.message}); after a restart a full compare will be needed`);
+      }
+      await this.rel.change({ trackingFailed: true });
+    }
   }
 
   committed(cp: number, ownCp: number, applied: number, transition: boolean): void {

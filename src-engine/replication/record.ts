@@ -63,6 +63,8 @@ export interface RelationshipRecord {
     readonly paused: boolean;
   } | null;
   readonly lastContactWallMs: number | null;
+  /** The marks could not be made durable: after a restart every region counts as marked. */
+  readonly trackingFailed: boolean;
 }
 
 export function newRelationshipRecord(
@@ -87,6 +89,7 @@ export function newRelationshipRecord(
     safety: null,
     resync: null,
     lastContactWallMs: null,
+    trackingFailed: false,
   };
 }
 

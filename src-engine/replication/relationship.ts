@@ -158,6 +158,7 @@ export class Relationship {
       forced: false,
       opening: '',
       resync: null,
+      trackingFailed: false,
       generation: adoptGeneration(generation as Generation),
       lastContactWallMs: this.deps.runtime.clock.wallMs(),
     };

@@ -82,6 +82,7 @@ export class Replication {
     const marks = await this.openMarks(volume, `marks-${record.id}`);
     const kept = await this.openMarks(volume, `kept-${record.id}`);
     const rel = this.build(volume, record, marks.log, kept.log);
+    if (record.trackingFailed) marks.log.markAll();
     if (marks.damaged || kept.damaged) {
       marks.log.markAll();
       rel.set({ image: rel.record.image === 'NotEstablished' ? 'NotEstablished' : 'OutOfSync' });

@@ -165,7 +165,8 @@ export class Roles {
     if (mine.forced) return;
     const unfractured = mine.fracture === null && mine.image !== 'OutOfSync' && mine.image !== 'Synchronizing';
     if (clean && unfractured && this.provenEqual(rel, theirs)) return this.rejoin(rel, theirs);
-    if (mine.recovery === 'manual') {
+    // A sync that a restart interrupted goes on; otherwise nothing starts by itself.
+    if (mine.recovery === 'manual' && mine.resync === null) {
       // Nothing starts by itself; hosts need not wait for the admin, so the copies part durably.
       if (unfractured) await rel.primary.isolate('restart', 'a resync waits for the administrator');
       if (rel.record.image === 'Synchronized') await rel.change({ image: 'Outdated' });

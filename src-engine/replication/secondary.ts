@@ -3,9 +3,8 @@ import { crcOfBlock, type JsonObject, type Stage } from '../pool/index.ts';
 import {
   BLOCK_BYTES,
   applyChange,
-  endVbn,
-  firstVbn,
   partialBlocks,
+  roomFor,
   type BlockContent,
   type FrozenBlock,
 } from '../volume/index.ts';
@@ -76,7 +75,7 @@ export class SecondarySide {
 
   recovered(entry: StreamEntry): void {
     if (entry.sequence <= this.held) return;
-    this.rel.deps.pool.reserve(blocksOf(entry.offset, entry.length));
+    this.rel.deps.pool.reserve(roomFor(entry));
     this.enter(entry);
   }
 
@@ -87,7 +86,7 @@ export class SecondarySide {
       return;
     }
     // An answer of "durable" is a promise of room (layout.md, "Reserve").
-    if (!this.rel.deps.pool.reserve(blocksOf(entry.offset, entry.length))) {
+    if (!this.rel.deps.pool.reserve(roomFor(entry))) {
       this.rel.deps.runtime.covered('secondary/no-space');
       this.joined = false;
       this.rel.refuseStream('disk');
@@ -102,7 +101,7 @@ export class SecondarySide {
     let blocks = 0;
     for (const entry of this.entries) {
       if (entry.sequence > sequence) break;
-      blocks += blocksOf(entry.offset, entry.length);
+      blocks += roomFor(entry);
       count++;
     }
     this.entries.splice(0, count);
@@ -540,9 +539,4 @@ export function isZero(block: Uint8Array): boolean {
 function equalPrefix(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < 16; i++) if (a[i] !== b[i]) return false;
   return true;
-}
-
-/** Number of blocks a range touches. */
-export function blocksOf(offset: number, length: number): number {
-  return endVbn(offset, length) - firstVbn(offset);
 }

@@ -59,7 +59,7 @@ export class RelationshipDesk {
       fracture: record.fracture === null ? null : record.fracture.cause === 'admin' ? 'admin' : 'system',
       marks: rel.marks.regions.count + rel.kept.regions.count + (theirs?.markedRegions ?? 0),
       forced: record.forced, safetySnapshot: record.safety === null ? null : { at: isoText(record.safety.atWallMs) },
-      trackingFailed: rel.marks.state === 'failed', conditions: this.activeConditions(rel, connected),
+      trackingFailed: record.trackingFailed || rel.marks.state === 'failed', conditions: this.activeConditions(rel, connected),
       loss: { bytes: rel.primary.lag.bytes, seconds: rel.primary.lag.seconds },
       sizes: sizesOf(rel, theirs?.sizeBlocks), nvfailSince: rel.nvFailed && record.role === 'primary' ? lastContact || isoText(record.createdWallMs) : '',
     });
@@ -77,7 +77,7 @@ export class RelationshipDesk {
     if (record.fenced) conditions.push({ code: 'Fenced', sinceWallMs: at, cause: 'the other side was promoted while this one was away' });
     if (record.forced && connected && rel.record.role === 'primary') conditions.push({ code: 'WaitingOnAdmin', sinceWallMs: at, cause: 'reverse resync' });
     if (record.image === 'Diverged') conditions.push({ code: 'WaitingOnAdmin', sinceWallMs: at, cause: 'both copies changed' });
-    if (rel.marks.state === 'failed') conditions.push({ code: 'BitmapFailed', sinceWallMs: at, cause: 'the fracture log cannot be written' });
+    if (record.trackingFailed || rel.marks.state === 'failed') conditions.push({ code: 'BitmapFailed', sinceWallMs: at, cause: 'the fracture log cannot be written' });
     const running = this.replication.roles.running(rel.id);
     if (running?.resync.paused === true) conditions.push({ code: 'SyncPaused', sinceWallMs: at, cause: 'user' });
     return conditions;

@@ -113,6 +113,7 @@ export class StorageServer implements StorageServerFace {
     for (const rel of replication.all()) {
       rel.primary.firstSequence = this.log.lastSequence;
       rel.primary.holdAtStart();
+      if (rel.record.role === 'primary' && rel.record.image === 'Synchronizing') rel.set({ image: 'OutOfSync' });
     }
     await replication.drainRecovered();
     await this.releaseViews();
