@@ -5,9 +5,16 @@ import type { FileSystem } from './storage.ts';
 
 /** Commits up to this size are written and synced without a hop to the thread pool (37 us saved per commit). */
 const SYNCHRONOUS_COMMIT_BYTES = 256 * 1024;
-/** A synchronous commit that took longer stalls everything else; then the thread pool is used for a while. */
+/** A commit that took longer would have stalled everything else; then the thread pool is used until the device is quick again. */
 const LONG_STALL_MS = 10;
 const COMMITS_ASIDE = 64;
+
+/**
+ * All files of this process, since they are likely to share a device. `transfers`: writes and syncs other than commits that
+ * are under way; a synchronous commit would wait in the device's queue behind them, and everything else for it (a
+ * consistency point made stalls of half a second). `asynchronousCommitsLeft`: counted down by quick commits only.
+ */
+const device = { transfers: 0, asynchronousCommitsLeft: 0 };
 const ZEROS = new Uint8Array(1024 * 1024);
 
 /** One open file. Offsets are absolute, so operations may overlap; `close` waits for them. */
@@ -19,7 +26,6 @@ export class NodeFile implements StorageFile {
   #underWay = 0;
   #closing: (() => void) | undefined;
   #open = true;
-  #asynchronousCommitsLeft = 0;
 
   constructor(fs: FileSystem, path: string, fd: number, size: number) {
     this.#fs = fs;
@@ -53,6 +59,14 @@ export class NodeFile implements StorageFile {
   }
 
   write(buffers: readonly Uint8Array[], at: number): Promise<void> {
+    return this.#transfer(() => this.#write(buffers, at));
+  }
+
+  sync(): Promise<void> {
+    return this.#transfer(() => this.#sync());
+  }
+
+  #write(buffers: readonly Uint8Array[], at: number): Promise<void> {
     assert(Number.isSafeInteger(at) && at >= 0, `offset is a byte offset: ${at}`);
     return this.#begin((resolve, reject) => {
       const writeOn = (left: readonly Uint8Array[], position: number): void => {
@@ -68,7 +82,7 @@ export class NodeFile implements StorageFile {
     });
   }
 
-  sync(): Promise<void> {
+  #sync(): Promise<void> {
     return this.#begin((resolve, reject) => {
       this.#fs.fdatasync(this.#fd, (error) => (error === null ? resolve() : reject(error)));
     });
@@ -77,9 +91,12 @@ export class NodeFile implements StorageFile {
   commit(buffers: readonly Uint8Array[], at: number): Promise<void> {
     let length = 0;
     for (const buffer of buffers) length += buffer.length;
-    if (length > SYNCHRONOUS_COMMIT_BYTES || this.#asynchronousCommitsLeft > 0) {
-      this.#asynchronousCommitsLeft = Math.max(0, this.#asynchronousCommitsLeft - 1);
-      return this.write(buffers, at).then(() => this.sync());
+    if (length > SYNCHRONOUS_COMMIT_BYTES || device.transfers > 0 || device.asynchronousCommitsLeft > 0) {
+      const startMs = performance.now();
+      return this.#write(buffers, at).then(() => this.#sync()).then(() => {
+        if (performance.now() - startMs > LONG_STALL_MS) device.asynchronousCommitsLeft = COMMITS_ASIDE;
+        else if (device.asynchronousCommitsLeft > 0) device.asynchronousCommitsLeft--;
+      });
     }
     return this.#begin((resolve, reject) => {
       const startMs = performance.now();
@@ -96,7 +113,7 @@ export class NodeFile implements StorageFile {
       } catch (error) {
         reject(error);
       }
-      if (performance.now() - startMs > LONG_STALL_MS) this.#asynchronousCommitsLeft = COMMITS_ASIDE;
+      if (performance.now() - startMs > LONG_STALL_MS) device.asynchronousCommitsLeft = COMMITS_ASIDE;
     });
   }
 
@@ -120,6 +137,15 @@ export class NodeFile implements StorageFile {
   async allocate(sizeBytes: number): Promise<void> {
     for (let position = 0; position < sizeBytes; position += ZEROS.length) {
       await this.write([ZEROS.subarray(0, Math.min(ZEROS.length, sizeBytes - position))], position);
+    }
+  }
+
+  async #transfer(run: () => Promise<void>): Promise<void> {
+    device.transfers++;
+    try {
+      await run();
+    } finally {
+      device.transfers--;
     }
   }
 
