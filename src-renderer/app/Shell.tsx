@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, Suspense, lazy, type ReactElement } from 'react';
+import { useCallback, useEffect, useRef, useState, Suspense, lazy, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Outlet, useLocation } from 'react-router';
 import { useLive } from '../client/index.ts';
@@ -6,10 +6,15 @@ import { ConnectionBanner } from './ConnectionBanner.tsx';
 import { JobNotices } from './JobNotices.tsx';
 import { Rail } from './Rail.tsx';
 import { TopBar } from './TopBar.tsx';
+import { useKeys, type Overlay } from './use-keys.ts';
 import classes from './shell.module.css';
 
 const JobsDrawer = lazy(async () => ({ default: (await import('./JobsDrawer.tsx')).JobsDrawer }));
+const Palette = lazy(async () => ({ default: (await import('./Palette.tsx')).Palette }));
+const KeyboardHelp = lazy(async () => ({ default: (await import('./KeyboardHelp.tsx')).KeyboardHelp }));
 const FirstRun = lazy(async () => ({ default: (await import('../features/lab/index.ts')).FirstRunPage }));
+
+const labIsOpen = (): boolean => useLive.getState().ready || useLive.getState().host?.lab === 'open';
 
 /** Rail, bar, page, drawer. Without an open lab there is nothing to navigate: the first-run page stands alone. */
 export function Shell(): ReactElement {
@@ -20,6 +25,10 @@ export function Shell(): ReactElement {
   const [drawer, setDrawer] = useState(false);
   const main = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
+  const [overlay, setOverlay] = useState<Overlay | null>(null);
+  const openOverlay = useCallback((next: Overlay) => setOverlay(labIsOpen() ? next : null), []);
+  const toggleJobs = useCallback(() => setDrawer((shown) => !shown), []);
+  useKeys(openOverlay, toggleJobs);
   const labOpen = ready || host?.lab === 'open';
 
   useEffect(() => {
@@ -29,7 +38,7 @@ export function Shell(): ReactElement {
   if (!labOpen) {
     return (
       <div className={classes['bare']}>
-        <TopBar bare drawer={false} onDrawer={() => undefined} />
+        <TopBar bare drawer={false} onDrawer={() => undefined} onPalette={() => undefined} />
         <main className={classes['main']}>
           <ConnectionBanner />
           <Suspense fallback={null}>
@@ -45,7 +54,7 @@ export function Shell(): ReactElement {
         {t('shell.skip')}
       </a>
       <Rail />
-      <TopBar drawer={drawer} onDrawer={() => setDrawer(!drawer)} />
+      <TopBar drawer={drawer} onDrawer={toggleJobs} onPalette={() => setOverlay('palette')} />
       <main id="main" ref={main} tabIndex={-1} className={classes['main']}>
         <ConnectionBanner />
         <div className={stale ? classes['stale'] : undefined} aria-busy={!ready}>
@@ -60,6 +69,10 @@ export function Shell(): ReactElement {
         </Suspense>
       ) : null}
       <JobNotices />
+      <Suspense fallback={null}>
+        {overlay === 'palette' ? <Palette onClose={() => setOverlay(null)} /> : null}
+        {overlay === 'keys' ? <KeyboardHelp onClose={() => setOverlay(null)} /> : null}
+      </Suspense>
     </div>
   );
 }

@@ -11,6 +11,7 @@ interface Props {
   bare?: boolean;
   drawer: boolean;
   onDrawer(): void;
+  onPalette(): void;
 }
 
 const schemes = ['auto', 'light', 'dark'] as const;
@@ -81,7 +82,7 @@ function Alerts(): ReactElement {
   );
 }
 
-export function TopBar({ bare = false, drawer, onDrawer }: Props): ReactElement {
+export function TopBar({ bare = false, drawer, onDrawer, onPalette }: Props): ReactElement {
   const { t } = useTranslation();
   const { pathname } = useLocation();
   const info = useLabInfo().data;
@@ -115,6 +116,11 @@ export function TopBar({ bare = false, drawer, onDrawer }: Props): ReactElement 
       <div className={classes['barRight']}>
         {bare ? null : (
           <>
+            <button type="button" className={classes['paletteButton']} onClick={onPalette}>
+              <Icon name="search" size={14} />
+              {t('palette.open')}
+              <kbd>Ctrl K</kbd>
+            </button>
             <span aria-live="polite">
               {connection === 'live' ? (
                 <Badge tone="ok" icon="circle" quiet>

@@ -12,6 +12,7 @@ export { Meter } from './Meter.tsx';
 export { PreviewSheet, type SheetContent } from './PreviewSheet.tsx';
 export { RefusedAction } from './RefusedAction.tsx';
 export { RefusedGroup } from './RefusedGroup.tsx';
+export { saveFile } from './save-file.ts';
 export { sentence } from './sentence.ts';
 export * from './states.tsx';
 export { Time } from './Time.tsx';

@@ -9,6 +9,7 @@ import {
   Page,
   Panel,
   SeverityBadge,
+  saveFile,
   Time,
   severities,
   units,
@@ -70,7 +71,20 @@ export function EventsPage(): ReactElement {
     },
   ];
   return (
-    <Page title={t('events.title')} lead={t('events.lead')}>
+    <Page
+      title={t('events.title')}
+      lead={t('events.lead')}
+      actions={
+        <Button
+          variant="default"
+          disabled={events.length === 0}
+          leftSection={<Icon name="down" size={14} />}
+          onClick={() => saveFile('lockstep-events.json', 'application/json', JSON.stringify(events, null, 2))}
+        >
+          {t('events.export')}
+        </Button>
+      }
+    >
       <Panel
         title={t('events.stream')}
         hint={t('events.loaded', { text: units.count(events.length) })}

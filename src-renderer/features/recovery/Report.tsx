@@ -2,28 +2,14 @@ import { Button } from '@mantine/core';
 import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Drill, DrillReport } from '../../../src-engine/contract/index.ts';
-import { CopyButton, Facts, Icon, Stat, units } from '../../shared/index.ts';
+import { CopyButton, Facts, Icon, Stat, saveFile, units } from '../../shared/index.ts';
 import { VerdictBadge } from './VerdictBadge.tsx';
 import classes from './recovery.module.css';
 
 function save(drill: Drill, report: DrillReport): void {
-  const url = URL.createObjectURL(
-    new Blob(
-      [
-        JSON.stringify(
-          { drill: drill.id, mirror: drill.mirror, startedAt: drill.startedAt, endedAt: drill.endedAt, ...report },
-          null,
-          2,
-        ),
-      ],
-      { type: 'application/json' },
-    ),
-  );
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = `lockstep-drill-${drill.id}.json`;
-  link.click();
-  URL.revokeObjectURL(url);
+  const { id, mirror, startedAt, endedAt } = drill;
+  const text = JSON.stringify({ drill: id, mirror, startedAt, endedAt, ...report }, null, 2);
+  saveFile(`lockstep-drill-${id}.json`, 'application/json', text);
 }
 
 /** What the drill proved, in figures that the ledger and the engine counted. */

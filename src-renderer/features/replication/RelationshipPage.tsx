@@ -1,7 +1,7 @@
 import type { TFunction } from 'i18next';
 import { useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link, useParams } from 'react-router';
+import { Link, useParams, useSearchParams } from 'react-router';
 import type { Mirror, MirrorAction, MirrorHistory, Refusal } from '../../../src-engine/contract/index.ts';
 import {
   useLagSeries,
@@ -318,7 +318,12 @@ export function RelationshipPage(): ReactElement {
   const mirror = useMirrorByName(name);
   const machine = useStateMachine().data;
   const [pointed, setPointed] = useState<MirrorAction | null>(null);
-  const [acting, setActing] = useState<MirrorAction | null>(null);
+  // The open sheet is part of the address: the palette leads here, and a reload comes back to it.
+  const [search, setSearch] = useSearchParams();
+  const asked = search.get('do');
+  const acting = mirror?.actions.find((one) => one.action === asked)?.action ?? null;
+  const setActing = (action: MirrorAction | null): void =>
+    setSearch(action === null ? {} : { do: action }, { replace: true });
   if (mirror === undefined) {
     return (
       <Page title={name}>
