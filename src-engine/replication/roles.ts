@@ -155,6 +155,8 @@ export class Roles {
     if (rel.primary.mode === 'joined' || rel.primary.mode === 'required' && !this.strictlyHeld(rel)) return;
     if (this.resyncs.has(rel.id) || rel.primary.mode === 'fracturing') return;
     if (mine.image === 'Diverged' || theirs.image === 'Diverged' || rel.nvFailed) return;
+    // An interrupted sync over the primary is finished (or rolled back) first; nothing flows the other way (V5).
+    if (mine.resync?.kind === 'overwrite-primary') return;
     await this.takeKept(rel, theirs);
     await rel.primary.settleRecovered(provenHeld(rel, theirs));
     this.replication.deps.gateChanged(rel.deps.volume.id);

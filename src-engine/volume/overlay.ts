@@ -1,5 +1,8 @@
 import { BLOCK_BYTES, type BlockContent, type FrozenBlock } from './frozen.ts';
 
+/** Blocks that one page of a block map describes. */
+const MAP_PAGE_BLOCKS = 256;
+
 /** A change of a volume: `payload` null means zeros (trim and write-zeroes become holes). */
 export interface Change {
   readonly offset: number;
@@ -28,6 +31,16 @@ export function partialBlocks(offset: number, length: number): readonly number[]
   if (headPartial) partial.push(first);
   if (tailPartial) partial.push(last);
   return partial;
+}
+
+/**
+ * Blocks of room a change needs in the pool. A hole needs none but for its edges and the map pages it changes; that way
+ * a full pool can be trimmed.
+ */
+export function roomFor(change: Pick<Change, 'offset' | 'length' | 'payload'>): number {
+  const blocks = endVbn(change.offset, change.length) - firstVbn(change.offset);
+  if (change.payload !== null) return blocks;
+  return Math.min(blocks, partialBlocks(change.offset, change.length).length + Math.ceil(blocks / MAP_PAGE_BLOCKS) + 1);
 }
 
 /**

@@ -5,7 +5,7 @@ import type { CleanCache } from './clean-cache.ts';
 import { VolumeError, type VolumeErrorCode } from './errors.ts';
 import { BLOCK_BYTES, type BlockContent, type FrozenBlock, type FrozenImage } from './frozen.ts';
 import type { VolumeMirror } from './mirroring.ts';
-import { applyChange, endVbn, firstVbn, partialBlocks, type Change } from './overlay.ts';
+import { applyChange, endVbn, firstVbn, partialBlocks, roomFor, type Change } from './overlay.ts';
 
 export interface VolumeDependencies {
   readonly runtime: Runtime;
@@ -163,7 +163,7 @@ export class LoggedVolume {
       );
       return;
     }
-    const blocks = endVbn(request.offset, request.length) - firstVbn(request.offset);
+    const blocks = roomFor(request);
     if (!this.deps.pool.reserve(blocks)) {
       this.settle(request, new VolumeError('volume/no-space', 'the pool has no room for this write; delete a snapshot or a volume, or grow the pool'));
       return;
@@ -372,7 +372,8 @@ export class LoggedVolume {
     const change: Change = { offset: record.offset, length: record.length, payload: record.kind === 'write' ? record.payload : null, sequence: record.sequence };
     applyChange(this.visible, change, (vbn) => this.memoryContent(vbn) ?? null);
     const blocks = endVbn(record.offset, record.length) - firstVbn(record.offset);
-    if (this.deps.pool.reserve(blocks)) this.reservedActive += blocks;
+    const room = roomFor(change);
+    if (this.deps.pool.reserve(room)) this.reservedActive += room;
     for (let vbn = firstVbn(record.offset); vbn < firstVbn(record.offset) + blocks; vbn++) this.deps.cache.drop(this.id, vbn);
     this.lastSequence = Math.max(this.lastSequence, record.sequence);
     return true;

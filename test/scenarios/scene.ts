@@ -198,6 +198,25 @@ export async function makeScene(options: SceneOptions): Promise<Scene> {
   return scene;
 }
 
+/** Puts bytes into a file of a domain from outside, durably. */
+export async function patch(world: SimulatedWorld, domain: string, path: string, at: number, bytes: Uint8Array): Promise<void> {
+  const file = await world.settle(world.storage(domain).storage.open(path));
+  await world.settle(file.commit([bytes], at));
+}
+
+/** All files of a domain as they are now, and how to bring them back. */
+export function backup(world: SimulatedWorld, domain: string, prefix = ''): () => Promise<void> {
+  const disk = world.storage(domain);
+  const files = disk.paths(prefix).map((path) => ({ path, bytes: disk.peek(path) }));
+  return async () => {
+    for (const { path, bytes } of files) {
+      if (disk.paths(path).includes(path)) await world.settle(disk.storage.remove(path));
+      const file = await world.settle(disk.storage.open(path, { create: true, size: bytes.length }));
+      await world.settle(file.commit([bytes], 0));
+    }
+  };
+}
+
 /** The files of an array's disks, byte for byte. */
 export function diskImages(world: SimulatedWorld, arrayId: string): ReadonlyMap<string, Uint8Array> {
   const disk = world.storage(arrayId);

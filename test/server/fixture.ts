@@ -20,6 +20,8 @@ export class SimulatedSite {
   /** Sees every frame that this server sends, as its parts. */
   onSent: ((parts: readonly Uint8Array[]) => void) | null = null;
   server: StorageServer | null = null;
+  /** The array as opened at the last start: its findings. */
+  shelf: Shelf | null = null;
   private readonly world: SimulatedWorld;
   private readonly spec: SiteSpec;
   private readonly settings: ServerSettings;
@@ -44,6 +46,7 @@ export class SimulatedSite {
     const shelf = this.made
       ? await Shelf.open(arrayStorage)
       : await Shelf.create(arrayStorage, { arrayId: `array-${this.id}`, disks: Array.from({ length: this.spec.disks }, (_, slot) => ({ slot, sizeBytes: this.spec.diskBytes })) });
+    this.shelf = shelf;
     const server = new StorageServer({
       id: this.id, name: this.id, site: this.id, runtime: this.tapped(runtime), logStorage: storageOf(`server-${this.id}`),
       shelves: new Map([[`array-${this.id}`, shelf]]),
@@ -79,9 +82,10 @@ export class SimulatedSite {
     };
   }
 
-  crash(): void {
+  /** `keep`: the process dies, the machine's cache lives on. */
+  crash(unsynced: 'lose' | 'keep' = 'lose'): void {
     this.server = null;
-    this.world.server(this.id).crash();
+    this.world.server(this.id).crash({ unsynced });
   }
 }
 

@@ -366,7 +366,8 @@ export class StorageServer implements StorageServerFace {
       this.awaiting.delete(volumeId);
       return volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${volume.record.name} is the secondary of mirror ${rel.record.name}; ${this.deps.nameOf(rel.record.peerServerId)} serves it` });
     }
-    if (rel.primary.holdsHosts) return;
+    // A primary that is being overwritten is a mixture until that has finished.
+    if (rel.primary.holdsHosts || rel.record.resync?.kind === 'overwrite-primary') return;
     if (volume.gate.kind === 'open' || (rel.record.image === 'Diverged' && volume.gate.kind === 'held')) return;
     const fresh = rel.record.image === 'NotEstablished' || this.deps.runtime.planted('serve-before-handshake');
     // A copy that is no longer in sync says so durably: hosts may write here once the peer cannot have been promoted unseen.

@@ -1,0 +1,239 @@
+import { crc32 } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { encodeEnvelope } from '../../src-engine/disk/index.ts';
+import { HALF_HEADER_BYTES } from '../../src-engine/nvlog/index.ts';
+import { createSimulatedWorld } from '../../src-engine/runtime/simulated/index.ts';
+import { MIB } from '../server/fixture.ts';
+import { BLOCK, diskImages, eventsOf, hashes, makeScene, patch, REGION, rel, SimulatedSite } from './scene.ts';
+
+const NORTH = 'array-north';
+
+describe('disks', () => {
+  test('scenario 54: a crash in the middle of stripe writes, restarted with a disk missing: untouched blocks are right', async () => {
+    for (const seed of [601, 602, 603]) {
+      const scene = await makeScene({ seed });
+      const { world, north } = scene;
+      for (let round = 0; round < 3; round++) {
+        await scene.burst(north, 12, 20 + round);
+        await scene.cp(north);
+      }
+      await scene.burst(north, 30, 60);
+      await scene.crashAtPhase(north, seed === 602 ? 'sync' : 'write', north);
+      const fault = world.storage(NORTH).inject({ kind: 'offline', prefix: 'disk-3' });
+      await world.settle(north.boot());
+      await scene.synchronized();
+      await scene.expectContent(north);
+      fault.heal();
+    }
+  });
+
+  test('scenario 70: a missing image is named and its disk failed; nothing is made in its place, and the content is intact', async () => {
+    const scene = await makeScene({ seed: 610 });
+    const { world, north } = scene;
+    north.crash();
+    await world.settle(world.storage(NORTH).storage.remove('disk-2.img'));
+    await world.settle(north.boot());
+    expect(north.shelf?.findings).toEqual([{ slot: 2, message: expect.stringContaining('disk-2.img') as string }]);
+    expect(world.storage(NORTH).paths('disk-2')).toEqual([]);
+    expect(north.up.status().pools[0]?.state).toBe('degraded');
+    await scene.synchronized();
+    await scene.write(north, 0, 9);
+    await scene.cp(north);
+    await scene.expectContent(north);
+  });
+
+  test('scenario 70: a truncated image is named with its sizes, failed, and not filled up with zeros', async () => {
+    const scene = await makeScene({ seed: 611 });
+    const { world, north } = scene;
+    north.crash();
+    const disk = world.storage(NORTH);
+    const half = disk.peek('disk-1.img').slice(0, 8 * MIB);
+    await world.settle(disk.storage.remove('disk-1.img'));
+    const file = await world.settle(disk.storage.open('disk-1.img', { create: true, size: half.length }));
+    await world.settle(file.commit([half], 0));
+    await world.settle(north.boot());
+    expect(north.shelf?.findings[0]).toMatchObject({ slot: 1, message: expect.stringMatching(/disk-1\.img.*8388608/) as string });
+    expect(disk.sizeOf('disk-1.img')).toBe(8 * MIB);
+    expect(north.up.status().pools[0]?.state).toBe('degraded');
+    await scene.synchronized();
+    await scene.expectContent(north);
+  });
+
+  test('scenario 70: a read-only image fails its disk at the first write, and hosts do not notice', async () => {
+    const scene = await makeScene({ seed: 612 });
+    const { world, north } = scene;
+    world.storage(NORTH).inject({ kind: 'read-only', prefix: 'disk-4' });
+    await scene.burst(north, 10, 40);
+    await scene.cp(north);
+    expect(north.up.status().pools[0]?.state).toBe('degraded');
+    await scene.expectContent(north);
+  });
+
+  test('scenario 70: an image changed from outside is found by its checksums and read from the other disks', async () => {
+    const scene = await makeScene({ seed: 613 });
+    const { world, north } = scene;
+    await scene.burst(north, 32, 40);
+    await scene.cp(north);
+    north.crash();
+    await patch(world, NORTH, 'disk-0.img', 65536, new Uint8Array(8 * MIB).fill(0xee));
+    await world.settle(north.boot());
+    await scene.synchronized();
+    await scene.expectContent(north);
+    expect((await world.settle(scene.volumeOf(north).read(0, scene.expected.length))).every((byte, i) => byte === scene.expected[i])).toBe(true);
+  });
+
+  test('scenario 69: one damaged copy of the epochs, a label slot or a disk header is survived; the good copy is used', async () => {
+    const scene = await makeScene({ seed: 614 });
+    const { world, north } = scene;
+    const epochs = world.storage(NORTH).paths('shared/epochs');
+    expect(epochs).toHaveLength(2);
+    for (const damage of [() => world.storage(NORTH).rot(epochs[0] ?? '', 0, 64, 40), () => world.storage(NORTH).rot('disk-0.img', 16384, 64, 40), () => world.storage(NORTH).rot('disk-5.img', 0, 64, 40)]) {
+      north.crash();
+      damage();
+      await world.settle(north.boot());
+      expect(north.up.status().state).toEqual({ kind: 'up' });
+      await scene.synchronized();
+      await scene.expectContent(north);
+    }
+    expect(north.shelf?.findings.some((f) => f.slot === 5 && /disk-5\.img.*offset 0/.test(f.message))).toBe(true);
+  });
+
+  test('scenario 69: the fracture log with one damaged copy loses nothing; with both, every region counts as changed, never none', async () => {
+    const scene = await makeScene({ seed: 615 });
+    const { world, north } = scene;
+    const disk = world.storage(NORTH);
+    const file = disk.paths('shared/marks-m')[0] ?? '';
+    const half = disk.sizeOf(file) / 2;
+    scene.link(false);
+    for (let i = 0; i < 3; i++) {
+      await scene.write(north, (3 + i) * REGION, 50);
+      await scene.cp(north);
+    }
+    north.crash();
+    disk.rot(file, 0, half, 400);
+    await world.settle(north.boot());
+    expect(rel(north).fractureLog.dirty).toBe(3);
+    north.crash();
+    disk.rot(file, 0, 2 * half, 4000);
+    await world.settle(north.boot());
+    expect(rel(north).fractureLog.dirty).toBe(32);
+    expect(rel(north).imageState).toBe('OutOfSync');
+    expect(eventsOf(north, 'mirror/bitmap-failed').length).toBeGreaterThan(0);
+    scene.link(true);
+    await scene.synchronized();
+    await scene.expectBothEqual();
+  });
+
+  test('scenario 69, scenario 70: a lost or damaged log or identity is refused by name and never made anew', async () => {
+    for (const [seed, domainFile, code] of [[620, 'nvlog-a.log', /nvlog|file/], [621, 'identity.json', /identity/]] as const) {
+      for (const how of ['removed', 'damaged'] as const) {
+        const scene = await makeScene({ seed });
+        const { world, north } = scene;
+        const device = world.storage('server-north');
+        north.crash();
+        if (how === 'removed') await world.settle(device.storage.remove(domainFile));
+        else if (domainFile === 'identity.json') device.rot(domainFile, 0, device.sizeOf(domainFile), 30);
+        else for (const name of ['nvlog-a.log', 'nvlog-b.log']) device.rot(name, 0, BLOCK, 2000);
+        const before = hashes(diskImages(world, NORTH));
+        await world.settle(north.boot());
+        const { state } = north.up.status();
+        expect(state).toMatchObject({ kind: 'refused', message: expect.stringMatching(code) as string });
+        expect(() => north.up.hostVolume('v')).toThrow(/no volume|not up/);
+        if (how === 'removed') expect(device.paths(domainFile)).toEqual([]);
+        expect(hashes(diskImages(world, NORTH))).toEqual(before);
+      }
+    }
+  });
+
+  test('scenario 74: files of a newer version are refused, by name, and left alone', async () => {
+    const newer = new TextEncoder().encode('{}');
+    for (const file of ['disk-0.img', 'nvlog', 'identity.json'] as const) {
+      const scene = await makeScene({ seed: 630 });
+      const { world, north } = scene;
+      const device = world.storage('server-north');
+      north.crash();
+      if (file === 'disk-0.img') {
+        for (let slot = 0; slot < 6; slot++) await patch(world, NORTH, `disk-${String(slot)}.img`, 0, encodeEnvelope('LSDISK\0\0', 99, newer, 4096));
+      } else if (file === 'identity.json') {
+        const text = new TextDecoder().decode(device.peek(file));
+        await patch(world, 'server-north', file, 0, new TextEncoder().encode(text.replace('"format":1', '"format":9')));
+      } else {
+        for (const name of ['nvlog-a.log', 'nvlog-b.log']) {
+          const header = device.peek(name, 0, HALF_HEADER_BYTES);
+          const view = new DataView(header.buffer);
+          view.setUint32(8, 9, true);
+          view.setUint32(124, crc32(header.subarray(128), crc32(header.subarray(0, 124))), true);
+          await patch(world, 'server-north', name, 0, header);
+        }
+      }
+      const before = { ...hashes(diskImages(world, NORTH)), log: hashes(new Map(device.paths().map((path) => [path, device.peek(path)]))) };
+      if (file === 'disk-0.img') await expect(world.settle(north.boot())).rejects.toThrow(/disk-0\.img.*version 99 is newer/);
+      else {
+        await world.settle(north.boot());
+        expect(north.up.status().state.kind, file).toBe('refused');
+      }
+      const after = { ...hashes(diskImages(world, NORTH)), log: hashes(new Map(device.paths().map((path) => [path, device.peek(path)]))) };
+      expect(after).toEqual(before);
+      if (file === 'identity.json') expect(north.up.status().state).toMatchObject({ code: 'server/newer-format' });
+      if (file === 'nvlog') expect(north.up.status().state).toMatchObject({ code: 'nvlog/newer-version' });
+    }
+  });
+});
+
+describe('space', () => {
+  test('scenario 68: a pool without room tells hosts so before a consistency point could tear, keeps all it acknowledged, and goes on once room was made', async () => {
+    const world = createSimulatedWorld({ seed: 640 });
+    const site = new SimulatedSite(world, { id: 'solo', level: 'raid1', disks: 2, diskBytes: 16 * MIB }, { cpIntervalMs: 500 });
+    await world.settle(site.boot());
+    await world.settle(site.up.createVolume({ id: 'v', name: 'v', poolId: 'pool-solo', sizeBytes: 64 * MIB }));
+    const volume = site.up.hostVolume('v');
+    let written = 0;
+    let error: unknown = null;
+    while (error === null && written < 1024) {
+      try {
+        await world.settle(volume.write(written * REGION, new Uint8Array(REGION).fill((written % 250) + 1)));
+        written++;
+      } catch (caught) {
+        error = caught;
+      }
+    }
+    expect(error).toMatchObject({ code: 'volume/no-space' });
+    expect(written).toBeGreaterThan(100);
+    // every consistency point still ends, and everything acknowledged is there, after a power cut too
+    expect((await world.settle(site.up.consistencyPoint('admin'))).phase).toBe('done');
+    expect(site.up.status().state).toEqual({ kind: 'up' });
+    site.crash();
+    await world.settle(site.boot());
+    for (let i = 0; i < written; i += 7) expect((await world.settle(site.up.hostVolume('v').read(i * REGION + 5, 1)))[0]).toBe((i % 250) + 1);
+    expect(await world.settle(site.up.check())).toEqual([]);
+    // room is made
+    const again = site.up.hostVolume('v');
+    await world.settle(again.trim(0, 20 * REGION));
+    await world.settle(site.up.consistencyPoint('admin'));
+    await world.settle(site.up.consistencyPoint('admin'));
+    await world.settle(again.write(0, new Uint8Array(REGION).fill(7)));
+    expect((await world.settle(again.read(0, 1)))[0]).toBe(7);
+  });
+
+  test('scenario 68: the user disk below an array fills: hosts get a named state, nothing acknowledged is lost, and it is served again once there is room', async () => {
+    const scene = await makeScene({ seed: 641 });
+    const { world, north } = scene;
+    await scene.burst(north, 20, 30);
+    const fault = world.storage(NORTH).inject({ kind: 'disk-full' });
+    north.up.consistencyPoint('admin').catch(() => undefined);
+    await scene.run(5000);
+    const { state } = north.up.status();
+    expect(['up', 'suspended']).toContain(state.kind);
+    if (state.kind === 'suspended') {
+      expect(state.reason).toMatch(/space|disk/);
+      await expect(world.settle(scene.volumeOf(north).write(0, new Uint8Array(BLOCK)))).rejects.toMatchObject({ code: 'volume/suspended' });
+    }
+    fault.heal();
+    if (state.kind === 'suspended') {
+      north.crash();
+      await world.settle(north.boot());
+    }
+    await scene.synchronized();
+    await scene.expectContent(north);
+  });
+});
