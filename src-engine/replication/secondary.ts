@@ -189,8 +189,7 @@ export class SecondarySide {
     const blocks = await this.overlay();
     const { pool, volume } = this.rel.deps;
     const stage = pool.stage(volume.id);
-    await writeBlocks(stage, blocks);
-    await stage.finish();
+    await finished(stage, () => writeBlocks(stage, blocks));
     await this.rel.commit({ stages: [stage] }, (record) => ({
       ...record,
       position: {
@@ -509,9 +508,20 @@ export class SecondarySide {
     const use = this.use;
     if (use?.kind !== 'resync') return;
     this.use = null;
-    await use.stage.finish();
+    await finished(use.stage);
     await this.rel.commit({ stages: [use.stage] }, (record) => record);
     this.rel.deps.volume.rootSwung(0);
+  }
+}
+
+/** Fills and finishes a stage; one that cannot be finished (a full disk) must not stay open, a volume has only one. */
+async function finished(stage: Stage, fill?: () => Promise<void>): Promise<void> {
+  try {
+    await fill?.();
+    await stage.finish();
+  } catch (error) {
+    await stage.abandon();
+    throw error;
   }
 }
 
