@@ -66,6 +66,9 @@ const SAMPLE_MS = 1_000;
 /** One sample in so many is kept in the catalog. */
 const PERSIST_EVERY = 10;
 const KEEP_SAMPLES = 3_600;
+/** How a suspension says that the user's disk is full, and what must be free before another attempt. */
+const OUT_OF_SPACE = /no space|ENOSPC|EDQUOT/i;
+const ROOM_TO_RESUME_BYTES = 16 * MIB;
 /** How long a graceful end waits for hosts' requests in flight. */
 const CLOSE_PATIENCE_MS = 5_000;
 
@@ -350,7 +353,48 @@ export class Lab {
     every(OBSERVE_MS, () => {
       if (this.mirrors.observe()) this.#changed();
     });
-    every(SAMPLE_MS, () => this.#takeSample());
+    every(SAMPLE_MS, () => {
+      this.#takeSample();
+      this.#resumeSuspended();
+    });
+  }
+
+  /**
+   * A server that suspended because the file system was full starts anew once there is room: everything acknowledged is
+   * in its log (scenario 68).
+   */
+  #resumeSuspended(): void {
+    for (const server of this.topology.servers.list()) {
+      const unit = this.unitOf(server.id);
+      const state = unit.face?.status().state;
+      if (state?.kind !== 'suspended' || !OUT_OF_SPACE.test(state.reason) || this.#resuming.has(server.id)) continue;
+      this.#resuming.add(server.id);
+      void this.#resume(server, state.reason).finally(() => this.#resuming.delete(server.id));
+    }
+  }
+  readonly #resuming = new Set<string>();
+
+  async #resume(server: ServerRecord, reason: string): Promise<void> {
+    const freeBytes = await this.storage.freeBytes().catch(() => 0);
+    if (freeBytes < ROOM_TO_RESUME_BYTES || this.#closing) return;
+    const unit = this.unitOf(server.id);
+    await unit.powerOff(`suspended: ${reason}; there is room again`);
+    try {
+      await unit.powerOn();
+      this.events.append({
+        kind: 'server/resumed',
+        severity: 'notice',
+        subject: `server/${server.name}`,
+        message: `${server.name} serves again: the file system has ${freeBytes} free bytes`,
+      });
+    } catch (error) {
+      this.events.append({
+        kind: 'server/boot-failed',
+        severity: 'critical',
+        subject: `server/${server.name}`,
+        message: `${server.name} did not come up: ${error instanceof Error ? error.message : String(error)}`,
+      });
+    }
   }
 
   #takeSample(): void {

@@ -26,6 +26,10 @@ export interface CatalogOptions {
 
 /** Rows pruned in batches, so that retention costs little per entry. */
 const PRUNE_EVERY = 1_000;
+/** What is written down while the file system is full waits in memory, at most so much of it. */
+const MOST_POSTPONED = 10_000;
+/** What runs by itself keeps its state here; nobody is there to be refused. */
+const OF_RUNNING_THINGS: readonly CollectionName[] = ['jobs', 'drills', 'workloads', 'faults'];
 
 export function openSqliteCatalog(options: CatalogOptions): CatalogOpening {
   let database: Database;
@@ -88,6 +92,9 @@ class SqliteCatalog implements Catalog {
   readonly #database: Database;
   #lastEventId: number;
   #appended = 0;
+  readonly #postponed: (() => void)[] = [];
+  /** Documents among what is postponed, as they will be. */
+  readonly #waiting = new Map<string, Document>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -101,13 +108,27 @@ class SqliteCatalog implements Catalog {
 
   all(collection: CollectionName): readonly Document[] {
     const rows = this.#prepare<[], DocumentRow>(`SELECT id, name, body FROM ${collection} ORDER BY position`).all();
-    return rows.map(documentOf);
+    const documents = new Map(rows.map((row) => [row.id, documentOf(row)]));
+    for (const [key, document] of this.#waiting)
+      if (key.startsWith(`${collection}/`)) documents.set(document.id, document);
+    return [...documents.values()];
   }
   get(collection: CollectionName, id: string): Document | null {
+    const waiting = this.#waiting.get(`${collection}/${id}`);
+    if (waiting !== undefined) return waiting;
     const row = this.#prepare<[string], DocumentRow>(`SELECT id, name, body FROM ${collection} WHERE id = ?`).get(id);
     return row === undefined ? null : documentOf(row);
   }
   put(collection: CollectionName, document: Document): void {
+    if (!OF_RUNNING_THINGS.includes(collection)) return this.#put(collection, document);
+    const key = `${collection}/${document.id}`;
+    const done = this.#record(() => {
+      this.#put(collection, document);
+      if (this.#waiting.get(key) === document) this.#waiting.delete(key);
+    });
+    if (!done) this.#waiting.set(key, document);
+  }
+  #put(collection: CollectionName, document: Document): void {
     try {
       this.#prepare<[string, string, string], never>(
         `INSERT INTO ${collection} (id, name, body) VALUES (?, ?, ?)
@@ -124,10 +145,15 @@ class SqliteCatalog implements Catalog {
 
   appendEvent(event: Omit<EventRow, 'id'>): EventRow {
     const id = this.#lastEventId + 1;
+    this.#lastEventId = id;
+    this.#record(() => this.#insertEvent({ ...event, id }));
+    return { ...event, id };
+  }
+  #insertEvent(event: EventRow): void {
     this.#prepare<[number, number, string, string, string, string, string | null], never>(
       'INSERT INTO events (id, at_ms, kind, severity, subject, message, details) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ).run(
-      id,
+      event.id,
       Math.floor(event.atMs),
       event.kind,
       event.severity,
@@ -135,10 +161,8 @@ class SqliteCatalog implements Catalog {
       event.message,
       event.details === null ? null : JSON.stringify(event.details),
     );
-    this.#lastEventId = id;
     this.#appended += 1;
     if (this.#appended % PRUNE_EVERY === 0) this.pruneEvents(KEEP.events);
-    return { ...event, id };
   }
   eventsAfter(after: number, limit: number): readonly EventRow[] {
     return this.#prepare<[number, number], EventTableRow>('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?')
@@ -161,6 +185,9 @@ class SqliteCatalog implements Catalog {
   }
 
   appendAudit(row: AuditRow): void {
+    this.#record(() => this.#insertAudit(row));
+  }
+  #insertAudit(row: AuditRow): void {
     const done = this.#prepare<[number, string, string, string, string], never>(
       'INSERT INTO audit (at_ms, actor, procedure, input, outcome) VALUES (?, ?, ?, ?, ?)',
     ).run(Math.floor(row.atMs), row.actor, row.procedure, JSON.stringify(row.input ?? null), row.outcome);
@@ -190,6 +217,9 @@ class SqliteCatalog implements Catalog {
       : { procedure: row.procedure, inputHash: row.input_hash, answer: parse(row.answer) };
   }
   rememberAnswer(requestId: string, procedure: string, inputHash: string, answer: unknown, atMs: number): void {
+    this.#record(() => this.#insertAnswer(requestId, procedure, inputHash, answer, atMs));
+  }
+  #insertAnswer(requestId: string, procedure: string, inputHash: string, answer: unknown, atMs: number): void {
     this.transaction(() => {
       this.#prepare<[string, string, string, string, number], never>(
         'INSERT OR REPLACE INTO answers (request_id, procedure, input_hash, answer, at_ms) VALUES (?, ?, ?, ?, ?)',
@@ -201,6 +231,9 @@ class SqliteCatalog implements Catalog {
   }
 
   appendSample(atMs: number, sample: unknown): void {
+    this.#record(() => this.#insertSample(atMs, sample));
+  }
+  #insertSample(atMs: number, sample: unknown): void {
     this.#prepare<[number, string], never>('INSERT OR REPLACE INTO samples (at_ms, sample) VALUES (?, ?)').run(
       Math.floor(atMs),
       JSON.stringify(sample),
@@ -217,7 +250,32 @@ class SqliteCatalog implements Catalog {
   }
 
   close(): void {
+    this.#record(() => undefined);
     this.#database.close();
+  }
+
+  /**
+   * Writes down what happened. A full or failing file system must not end what is running: the record then waits, in
+   * order, for the next one that can be written. False: it waits.
+   */
+  #record(write: () => void): boolean {
+    this.#postponed.push(write);
+    for (;;) {
+      const [first] = this.#postponed;
+      if (first === undefined) return true;
+      try {
+        first();
+      } catch (error) {
+        const code = sqliteCode(error);
+        if (code === null || (code !== 'SQLITE_FULL' && !code.startsWith('SQLITE_IOERR'))) {
+          this.#postponed.shift();
+          throw error;
+        }
+        if (this.#postponed.length > MOST_POSTPONED) this.#postponed.shift();
+        return false;
+      }
+      this.#postponed.shift();
+    }
   }
 
   readonly #statements = new Map<string, unknown>();
