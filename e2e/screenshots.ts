@@ -199,6 +199,7 @@ const book: Record<string, Chapter> = {
     await expect(p.page.getByRole('dialog')).toBeVisible();
     await p.shoot('sheet-drill');
     await p.page.getByRole('dialog').getByRole('button', { name: 'Begin' }).click();
+    await expect(p.page.getByRole('list', { name: 'Steps of the drill' })).toBeVisible({ timeout: 60_000 });
     const total = await p.page.getByRole('list', { name: 'Steps of the drill' }).getByRole('listitem').count();
     const report = p.page.getByRole('region', { name: 'Drill report' });
     const next = p.page.getByRole('button', { name: 'Next step' });

@@ -90,7 +90,8 @@ export const protectionLook: Record<Protection, Look> = {
 export function protectionOf(mirror: Mirror): Protection {
   switch (mirror.imageState) {
     case 'Synchronized':
-      return 'synchronized';
+      // With no side serving, equal copies are history.
+      return mirror.acting === null ? 'fractured' : 'synchronized';
     case 'Synchronizing':
     case 'RollingBack':
       return 'catching-up';
@@ -118,15 +119,16 @@ export type Loss =
   | { kind: 'diverged' };
 
 export function lossOf(mirror: Mirror): Loss {
+  const usable = ['Synchronized', 'Consistent', 'Outdated'].includes(mirror.imageState);
+  // A strict pair acknowledges nothing that only one side has; any other may have, where nobody sees it.
+  if (usable && mirror.acting === null && mirror.policy === 'availability')
+    return { kind: 'unknown', since: mirror.lastContact ?? mirror.since };
   switch (mirror.imageState) {
     case 'Synchronized':
       return { kind: 'nothing' };
     case 'Consistent':
     case 'Outdated': {
       const { dirty, regionSizeBytes } = mirror.fractureLog;
-      // A strict pair acknowledges nothing that only one side has.
-      if (mirror.acting === null && mirror.policy === 'availability')
-        return { kind: 'unknown', since: mirror.lastContact ?? mirror.since };
       if (dirty > 0) return { kind: 'at-most', bytes: dirty * regionSizeBytes, since: mirror.since };
       return mirror.lag.writes === 0 && mirror.imageState === 'Consistent'
         ? { kind: 'nothing' }

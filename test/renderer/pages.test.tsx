@@ -32,6 +32,24 @@ describe('overview', () => {
     expect(screen.getByText('Server north-1 is down. Site north is lost.')).toBeDefined();
   });
 
+  test('a server that waits for its peer can be told to serve, by typing its name', async () => {
+    const live = calm();
+    const volumes =
+      live.volumes?.map((one) => (one.name === 'orders' ? { ...one, state: 'waiting' as const } : one)) ?? [];
+    const lab = new MemoryLab({ ...live, volumes });
+    const { user } = renderConsole(lab, '/overview');
+    const north = await find('region', 'Site north');
+    await user.click(within(north).getByRole('button', { name: 'Serve without waiting' }));
+    const dialog = await find('dialog', 'Serve without the peer: north-1');
+    await user.type(within(dialog).getByRole('textbox', { name: 'Type north-1 to confirm' }), 'north-1');
+    await user.click(within(dialog).getByRole('button', { name: 'Serve without waiting' }));
+    await vi.waitFor(() => expect(lab.asked).toHaveLength(1));
+    expect(lab.asked[0]).toMatchObject({
+      procedure: 'server.skipPeerWait',
+      input: { server: 'north-1', confirm: 'north-1' },
+    });
+  });
+
   test('an audit of the ledgers is one click and its figures stay', async () => {
     const lab = new MemoryLab(calm());
     const { user } = renderConsole(lab, '/overview');

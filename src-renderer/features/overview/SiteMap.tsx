@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import type { Link, Pool, Server, Site } from '../../../src-engine/contract/index.ts';
 import { useLive } from '../../client/index.ts';
 import { Badge, HealthBadge, Icon, Meter, ServerStateBadge, sentence, units, type Tone } from '../../shared/index.ts';
+import { PeerWait } from './PeerWait.tsx';
 import classes from './overview.module.css';
 
 const siteTone: Record<Site['state'], Tone> = { up: 'ok', degraded: 'warn', lost: 'bad' };
@@ -23,6 +24,7 @@ function ServerRow({ server }: { server: Server }): ReactElement {
         </span>
       </div>
       {server.cause === null ? null : <p className={classes['cause']}>{sentence(server.cause)}</p>}
+      <PeerWait server={server} />
       <div className={classes['serverFigures']}>
         <Meter
           label={t('server.nvlog')}

@@ -104,7 +104,7 @@ export function CpPhases({
         rows={points}
         columns={columns}
         rowKey={(row) => `${row.number}-${row.startedAt}`}
-        height={246}
+        height={Math.min(246, 42 + points.length * 35)}
       />
     </div>
   );

@@ -62,7 +62,7 @@ function Conditions({ mirror }: { mirror: Mirror }): ReactElement {
   return (
     <ul className={classes['conditions']}>
       {mirror.conditions.map((condition) => (
-        <li key={condition.code}>
+        <li key={`${condition.code} ${condition.cause}`}>
           <ConditionBadge code={condition.code} />
           <span>
             {sentence(condition.cause)} <span className="dim">{t('mirror.since')}</span> <Time at={condition.since} />
@@ -343,9 +343,11 @@ export function RelationshipPage(): ReactElement {
       badges={
         <>
           <ImageStateBadge state={mirror.imageState} size="l" />
-          {mirror.conditions.map((condition) => (
-            <ConditionBadge key={condition.code} code={condition.code} cause={condition.cause} />
-          ))}
+          {mirror.conditions
+            .filter(({ code }, index, all) => all.findIndex((one) => one.code === code) === index)
+            .map((condition) => (
+              <ConditionBadge key={condition.code} code={condition.code} cause={condition.cause} />
+            ))}
         </>
       }
       lead={t('mirror.lead', {

@@ -274,7 +274,10 @@ export function routerOf(lab: MemoryLab) {
       create: os.server.create.handler(absent),
       powerOff: os.server.powerOff.handler(absent),
       powerOn: os.server.powerOn.handler(absent),
-      skipPeerWait: os.server.skipPeerWait.handler(absent),
+      skipPeerWait: os.server.skipPeerWait.handler(({ input }) => {
+        lab.asks('server.skipPeerWait', input);
+        return lab.live.servers?.find((one) => one.name === input.server) ?? absent();
+      }),
     },
     event: {
       list: os.event.list.handler(({ input }) => {
