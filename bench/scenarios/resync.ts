@@ -73,12 +73,12 @@ async function timedResync(pair: Pair, changedBlocks: number): Promise<{ readonl
   const before = pair.network.traffic('north', 'south');
   const startMs = performance.now();
   const outcome = await pair.north.up.act('m-v-w', 'resync', { confirmed: true });
-  if (outcome.kind === 'refused') throw new Error(outcome.refusal.message);
+  if (outcome.kind === 'refused') throw new Error(`${outcome.refusal.message} ${JSON.stringify(pair.north.events.slice(-8))} ${JSON.stringify(pair.south.events.slice(-4))}`);
   if (outcome.kind !== 'running') throw new Error('a resync runs');
   const result = await outcome.finished;
   const ms = performance.now() - startMs;
   const after = pair.network.traffic('north', 'south');
-  if (result['bytesCopied'] !== changedBlocks * BLOCK) throw new Error(`a resync of ${String(changedBlocks)} blocks copied ${String(result['bytesCopied'])} bytes`);
+  if (result['bytesCopied'] !== changedBlocks * BLOCK) throw new Error(`a resync of ${String(changedBlocks)} blocks copied ${JSON.stringify(result['bytesCopied'])} bytes`);
   return { ms, linkBytes: after.aToB.sentBytes - before.aToB.sentBytes + after.bToA.sentBytes - before.bToA.sentBytes };
 }
 

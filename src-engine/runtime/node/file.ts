@@ -9,12 +9,25 @@ const SYNCHRONOUS_COMMIT_BYTES = 256 * 1024;
 const LONG_STALL_MS = 10;
 const COMMITS_ASIDE = 64;
 
+/** The thread pool has four threads; the syncs of an array with many disks must not keep a log's commit waiting for one. */
+const TRANSFERS_AT_ONCE = 2;
+/** While a log commits, a file's writes are synced on the way: a commit that comes waits for no more than so much. */
+const UNSYNCED_BYTES = 4 * 1024 * 1024;
+/** For so long after a commit another one is expected. */
+const COMMITTING_MS = 50;
+
 /**
- * All files of this process, since they are likely to share a device. `transfers`: writes and syncs other than commits that
- * are under way; a synchronous commit would wait in the device's queue behind them, and everything else for it (a
- * consistency point made stalls of half a second). `asynchronousCommitsLeft`: counted down by quick commits only.
+ * All files of this process, since they are likely to share a device. A transfer is a write or sync that is not a commit.
+ * While one is under way a synchronous commit would wait behind it in the device's queue, and everything else for the
+ * commit: a consistency point made stalls of half a second.
  */
-const device = { transfers: 0, asynchronousCommitsLeft: 0 };
+const device = {
+  running: 0,
+  waiting: [] as (() => void)[],
+  lastCommitMs: Number.NEGATIVE_INFINITY,
+  /** Counted down by quick commits only. */
+  asynchronousCommitsLeft: 0,
+};
 const ZEROS = new Uint8Array(1024 * 1024);
 
 /** One open file. Offsets are absolute, so operations may overlap; `close` waits for them. */
@@ -25,6 +38,7 @@ export class NodeFile implements StorageFile {
   #size: number;
   #underWay = 0;
   #closing: (() => void) | undefined;
+  #unsyncedBytes = 0;
   #open = true;
 
   constructor(fs: FileSystem, path: string, fd: number, size: number) {
@@ -39,6 +53,7 @@ export class NodeFile implements StorageFile {
   }
 
   read(into: Uint8Array, at: number): Promise<void> {
+    assert(this.#open, `file is open: ${this.path}`);
     if (at < 0 || at + into.length > this.#size) {
       const message = `read of ${into.length} bytes at ${at} passes the end ${this.#size}`;
       return Promise.reject(new StorageError('out-of-range', this.path, message));
@@ -59,11 +74,20 @@ export class NodeFile implements StorageFile {
   }
 
   write(buffers: readonly Uint8Array[], at: number): Promise<void> {
-    return this.#transfer(() => this.#write(buffers, at));
+    return this.#transfer(async () => {
+      await this.#write(buffers, at);
+      for (const buffer of buffers) this.#unsyncedBytes += buffer.length;
+      if (this.#unsyncedBytes < UNSYNCED_BYTES || performance.now() - device.lastCommitMs > COMMITTING_MS) return;
+      this.#unsyncedBytes = 0;
+      await this.#sync();
+    });
   }
 
   sync(): Promise<void> {
-    return this.#transfer(() => this.#sync());
+    return this.#transfer(() => {
+      this.#unsyncedBytes = 0;
+      return this.#sync();
+    });
   }
 
   #write(buffers: readonly Uint8Array[], at: number): Promise<void> {
@@ -89,9 +113,11 @@ export class NodeFile implements StorageFile {
   }
 
   commit(buffers: readonly Uint8Array[], at: number): Promise<void> {
+    assert(this.#open, `file is open: ${this.path}`);
     let length = 0;
     for (const buffer of buffers) length += buffer.length;
-    if (length > SYNCHRONOUS_COMMIT_BYTES || device.transfers > 0 || device.asynchronousCommitsLeft > 0) {
+    device.lastCommitMs = performance.now();
+    if (length > SYNCHRONOUS_COMMIT_BYTES || device.running > 0 || device.asynchronousCommitsLeft > 0) {
       const startMs = performance.now();
       return this.#write(buffers, at).then(() => this.#sync()).then(() => {
         if (performance.now() - startMs > LONG_STALL_MS) device.asynchronousCommitsLeft = COMMITS_ASIDE;
@@ -140,17 +166,23 @@ export class NodeFile implements StorageFile {
     }
   }
 
+  /** Runs in its turn; counted as under way from now on, so that `close` waits for it. */
   async #transfer(run: () => Promise<void>): Promise<void> {
-    device.transfers++;
+    assert(this.#open, `file is open: ${this.path}`);
+    this.#underWay++;
+    if (device.running === TRANSFERS_AT_ONCE) await new Promise<void>((resolve) => device.waiting.push(resolve));
+    else device.running++;
     try {
       await run();
     } finally {
-      device.transfers--;
+      const next = device.waiting.shift();
+      if (next === undefined) device.running--;
+      else next(); // takes over this one's place
+      this.#end();
     }
   }
 
   #begin(start: (resolve: () => void, reject: (error: unknown) => void) => void): Promise<void> {
-    assert(this.#open, `file is open: ${this.path}`);
     this.#underWay++;
     return new Promise<void>((resolve, reject) => {
       start(
