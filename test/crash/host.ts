@@ -65,7 +65,10 @@ export async function tryHost(directory: string): Promise<Host | NoHost> {
   const first = await Promise.race([readyLine(child), exited]);
   if (!('pid' in first)) return { exit: first, errors };
   const startMs = performance.now() - startedAt;
-  const { client, closed } = await dial(join(directory, 'control.sock'));
+  const { client, closed } = await dial(join(directory, 'control.sock')).catch((error: unknown) => {
+    process.kill(first.pid, 'SIGKILL');
+    throw error;
+  });
   return {
     ready: first,
     startMs,
@@ -74,13 +77,21 @@ export async function tryHost(directory: string): Promise<Host | NoHost> {
     errors: () => errors,
     signal: (signal) => void process.kill(first.pid, signal),
     kill: async () => {
-      process.kill(first.pid, 'SIGKILL');
+      try {
+        process.kill(first.pid, 'SIGKILL');
+      } catch {
+        // It ended by itself: how, its exit tells.
+      }
       const exit = await exited;
       await closed;
       return exit;
     },
     stop: async () => {
-      process.kill(first.pid, 'SIGTERM');
+      try {
+        process.kill(first.pid, 'SIGTERM');
+      } catch {
+        // It ended by itself: how, its exit tells.
+      }
       return exited;
     },
   };

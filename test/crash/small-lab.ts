@@ -17,7 +17,16 @@ export function temporaryDirectory(prefix = 'lockstep-crash-'): { readonly path:
 /** Built through the contract, by a host that goes on running. */
 export async function createSmallLab(directory: string): Promise<Host> {
   const host = await startHost(directory);
-  const { client } = host;
+  try {
+    await furnish(host.client);
+    return host;
+  } catch (error) {
+    await host.kill();
+    throw error;
+  }
+}
+
+async function furnish(client: DoorClient): Promise<void> {
   await client.host.create({ name: 'crash' });
   for (const [site, level, disks] of [
     ['north', 'raid6', 6],
@@ -36,7 +45,6 @@ export async function createSmallLab(directory: string): Promise<Host> {
     await client.mirror.create({ name, source: name, destination: `${name}-copy` });
   }
   await synchronized(client);
-  return host;
 }
 
 /** Waits until every mirror rests at Synchronized, active; fails after `timeoutMs`. */
