@@ -42,7 +42,7 @@ export async function endToEnd(args, { json } = {}) {
   const playwright = [
     join(root, 'node_modules', '@playwright', 'test', 'cli.js'),
     'test',
-    ...projects.flatMap((p) => ['--project', p]),
+    ...projects.map((p) => `--project=${p}`),
   ];
   const command = [node.path, ...playwright, ...(json ? ['--reporter=json,list'] : []), ...rest];
   if (projects.includes('desktop') && needsDisplay)
