@@ -74,6 +74,7 @@ describe('death of a process', () => {
       await world.settle(north.boot());
       if (name === 'overwriting the primary') {
         await scene.untilAllowed(north, 'overwrite-primary');
+        await scene.run(20_000);
         expect(rel(north).conditions.map((c) => c.code)).toContain('DirectionLocked');
         expect(north.up.volumes()[0]?.state).not.toBe('online');
         await scene.done(north, 'overwrite-primary');

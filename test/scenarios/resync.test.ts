@@ -285,6 +285,9 @@ describe('resync', () => {
     await fractured(scene, all);
     scene.link(true);
     await untilShare(scene, north, 0.05);
+    // once, ahead of the cursor, and in a consistency point before the cursor comes by: the old block must not follow
+    for (const region of [28, 29, 30]) await scene.write(north, region * REGION, 155);
+    await scene.cp(north);
     // ahead of the cursor, at it and behind it, whole blocks and parts, with consistency points in between
     for (let round = 0; round < 8; round++) {
       for (const region of [1, 8, 16, 31]) {
