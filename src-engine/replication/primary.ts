@@ -327,7 +327,10 @@ export class PrimarySide implements VolumeMirror {
     };
     let sequence = this.appendControl('fracture', payload);
     while (sequence === null) {
-      await this.rel.deps.consistencyPoint('back-to-back').catch(() => undefined);
+      // The log is full of control records: a consistency point makes room. It must not be waited for here, because the
+      // one that runs may wait for this fracture.
+      this.rel.deps.consistencyPoint('back-to-back').catch(() => undefined);
+      await runtime.clock.sleep(20);
       sequence = this.appendControl('fracture', payload);
     }
     await log.whenDurable(sequence);
@@ -604,7 +607,8 @@ class JoinedSession implements CpMirrorSession {
             ? 'disk'
             : 'peer';
       if (this.rel.record.policy === 'strict' && this.side.inSync && cause !== 'disk') return this.rel.deps.peer.reset(error.message);
-      await this.side.fracture(cause, error.message);
+      // Not waited for: the half is freed once its bits are durable, the fracture record may need that very half.
+      void this.side.fracture(cause, error.message);
     }
   }
 
@@ -656,9 +660,9 @@ export class MirrorTimeoutError extends Error {
 }
 
 /** Bounds a wait for the destination by the relationship's `mirrorTimeoutMs`. */
-export function withTimeout<T>(rel: Relationship, promise: Promise<T>): Promise<T> {
+export function withTimeout<T>(rel: Relationship, promise: Promise<T>, times = 1): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = rel.deps.runtime.clock.after(rel.deps.settings.mirrorTimeoutMs, () => {
+    const timer = rel.deps.runtime.clock.after(rel.deps.settings.mirrorTimeoutMs * times, () => {
       reject(new MirrorTimeoutError());
     });
     promise.then(

@@ -1,14 +1,16 @@
 import { crcOfBlock, type JsonObject, type TreeRoot } from '../pool/index.ts';
 import { BLOCK_BYTES, type CpMirrorOutcome } from '../volume/index.ts';
 import { encodeBlockList, type BlockUpdate } from './block-list.ts';
-import { PeerLostError, PeerRefusedError } from './peer.ts';
-import { MirrorTimeoutError } from './primary.ts';
+import { PeerLostError, PeerRefusedError, type Reply } from './peer.ts';
+import { MirrorTimeoutError, withTimeout } from './primary.ts';
 import { RegionSet } from './region-set.ts';
 import type { Relationship } from './relationship.ts';
 import { isZero } from './secondary.ts';
 
 const REGION_BLOCKS = 16;
 /** After this many regions the target is asked to make what it staged durable; then their bits go. */
+/** A window may read, hash and write megabytes on both sides: it gets more patience than a consistency point. */
+const WINDOW_TIMEOUT_TIMES = 4;
 const FLUSH_EVERY_REGIONS = 1024;
 
 export type ResyncKind = 'full' | 'update' | 'reverse';
@@ -126,6 +128,11 @@ export class Resync {
     rel.marks.markAll();
   }
 
+  /** A question of a window: it holds the wire, so it may not hang. */
+  private ask(method: string, body: readonly Uint8Array[] = []): Promise<Reply> {
+    return withTimeout(this.rel, this.rel.deps.peer.call(method, { relationship: this.rel.id }, body), WINDOW_TIMEOUT_TIMES);
+  }
+
   private interrupted(error: unknown): unknown {
     if (error instanceof PeerLostError || error instanceof PeerRefusedError || error instanceof MirrorTimeoutError) return new ResyncInterruptedError(error.message);
     return error;
@@ -171,7 +178,7 @@ export class Resync {
   private async flushed(regions: readonly number[]): Promise<void> {
     const unlock = await this.rel.primary.wire.lock();
     try {
-      await this.rel.deps.peer.call('resync-flush', { relationship: this.rel.id });
+      await this.ask('resync-flush');
     } finally {
       unlock();
     }
@@ -203,7 +210,7 @@ export class Resync {
 
   private async copyWindow({ root, sizeBlocks, targetEmpty, theirs, bornAfter }: CopyPlan, regions: readonly number[]): Promise<void> {
     const rel = this.rel;
-    const { pool, runtime, peer } = rel.deps;
+    const { pool, runtime } = rel.deps;
     const contents = new Map<number, Uint8Array>();
     const question: Uint8Array[] = [];
     const wanted = new Map<number, number>();
@@ -235,7 +242,7 @@ export class Resync {
     }
     let holesMade = 0;
     if (!targetEmpty) {
-      const reply = await peer.call('resync-compare', { relationship: rel.id }, question);
+      const reply = await this.ask('resync-compare', question);
       holesMade = Number(reply.result['holesMade'] ?? 0);
       const view = new DataView(reply.body.buffer, reply.body.byteOffset, reply.body.byteLength);
       regions.forEach((region, i) => wanted.set(region, i * 2 + 2 <= reply.body.length ? view.getUint16(i * 2, true) : 0));
@@ -254,7 +261,7 @@ export class Resync {
       }
     }
     if (updates.length > 0) {
-      await peer.call('resync-blocks', { relationship: rel.id }, encodeBlockList(updates));
+      await this.ask('resync-blocks', encodeBlockList(updates));
       this.bytesCopied += updates.length * BLOCK_BYTES;
     }
     if (holesMade > 0) runtime.covered('resync/holes-made');

@@ -42,6 +42,8 @@ interface PendingRecord extends Change {
 
 const MAXIMUM_WAITING = 4096;
 const NO_BYTES = new Uint8Array(0);
+/** Requests above this do not go into the clean cache. */
+const CACHED_REQUEST_BLOCKS = 16;
 
 /**
  * A `logged` volume on its owner (data-path.md 1): writes go to the NVLOG and its keepers, become visible and are
@@ -353,6 +355,7 @@ export class LoggedVolume {
   }
 
   private cacheRuns(runs: readonly { vbn: number; count: number }[], first: number, out: Uint8Array): void {
+    if (isPartOfLarge(out)) return;
     for (const run of runs) {
       for (let vbn = run.vbn; vbn < run.vbn + run.count; vbn++) {
         if (this.visible.has(vbn) || this.frozen?.visible.has(vbn) === true || this.shadow.has(vbn)) continue;
@@ -463,8 +466,8 @@ export class LoggedVolume {
       for (const [vbn, block] of frozen.visible) {
         const base = this.partialBase.get(vbn);
         if (base !== undefined) base.content = block.content;
-        if (block.content === null || this.shadow.has(vbn) || this.visible.has(vbn)) this.deps.cache.drop(this.id, vbn);
-        else this.deps.cache.set(this.id, vbn, ownCopy(block.content));
+        if (block.content === null || isPartOfLarge(block.content) || this.shadow.has(vbn) || this.visible.has(vbn)) this.deps.cache.drop(this.id, vbn);
+        else this.deps.cache.set(this.id, vbn, block.content);
       }
       for (const vbn of frozen.unseen) this.deps.cache.drop(this.id, vbn);
       this.frozen = null;
@@ -487,9 +490,12 @@ export class LoggedVolume {
   }
 }
 
-/** A small view of a large buffer would keep all of it alive for as long as it is cached. */
-function ownCopy(block: Uint8Array): Uint8Array {
-  return block.buffer.byteLength > 16 * BLOCK_BYTES ? block.slice() : block;
+/**
+ * Large sequential requests pass the clean cache by: they would push everything else out, and a view of one block would
+ * keep the whole request in memory (copies of all of them were a tenth of a full write load, in garbage collection).
+ */
+function isPartOfLarge(block: Uint8Array): boolean {
+  return block.buffer.byteLength > CACHED_REQUEST_BLOCKS * BLOCK_BYTES;
 }
 
 export function asVolumeError(error: unknown): VolumeError {
