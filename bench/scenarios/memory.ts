@@ -17,23 +17,31 @@ export const memory: Scenario = {
     const bitmap = retainedBytes() - before;
     marks.add(1);
 
-    // 1 % of 1 TiB is 10 GiB; a part of it is written and the growth taken times the rest.
+    // 1 % of 1 TiB is 10 GiB; a part of it is written, in two steps. What the second step adds is taken times the rest;
+    // what the first added beyond that (bounded caches that fill once) is not.
     const part = scale.tiny ? 4096 : 32;
     const hotBlocks = Math.floor(TIB / 100 / BLOCK / part);
-    const site = await makeSingle(directory, { dataBytes: 2 * hotBlocks * BLOCK + 64 * MIB, settings: { cleanCacheBytes: 0, logHalfBytes: 32 * MIB } });
+    const site = await makeSingle(directory, { dataBytes: 3 * hotBlocks * BLOCK + 64 * MIB, settings: { cleanCacheBytes: 0, logHalfBytes: 32 * MIB } });
     const empty = retainedBytes();
     const volume = await site.volume('v', TIB);
     const vbnOf = scattered(Math.floor(TIB / BLOCK / part), 0);
-    await closedLoop(32, forCount(hotBlocks), (index) => volume.write(vbnOf(index) * BLOCK, new Uint8Array(BLOCK).fill(index)));
-    await site.up.consistencyPoint('admin');
-    await site.up.consistencyPoint('admin');
-    const grown = Math.max(0, retainedBytes() - empty);
+    let next = 0;
+    const writeHalf = async (): Promise<number> => {
+      await closedLoop(32, forCount(hotBlocks / 2), () => volume.write(vbnOf(next++) * BLOCK, new Uint8Array(BLOCK).fill(next)));
+      await site.up.consistencyPoint('admin');
+      await site.up.consistencyPoint('admin');
+      return retainedBytes() - empty;
+    };
+    const first = await writeHalf();
+    const second = await writeHalf();
     await site.crash();
+    const perPart = Math.max(0, second - first) * 2;
+    const fixed = Math.max(0, second - perPart);
     return [
       { subject: 'memory: marks of 1 TiB', against: '', promise: 'none', unit: 'MiB', better: 'lower', floor: 4, goal: 2.1, rounds: [bitmap / MIB], note: 'one bitmap; a mirrored volume has two on each side' },
       {
         subject: 'memory: volume of 1 TiB, 1 % of its blocks hot', against: '', promise: 'none', unit: 'MiB', better: 'lower', floor: 64, goal: 16,
-        rounds: [(grown * part) / MIB], note: `${(grown / MIB).toFixed(2)} MiB measured for 1/${String(part)} of it, times ${String(part)}; without the bounded clean cache`,
+        rounds: [(fixed + perPart * part) / MIB], note: `reckoned: ${(fixed / MIB).toFixed(1)} MiB once + ${String(part)} x ${(perPart / MIB).toFixed(2)} MiB; without the bounded clean cache`,
       },
     ];
   },
