@@ -117,6 +117,7 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
       value: (row) => row.policy,
       cell: (row) => t(`policy.${row.policy}`),
       widthPx: 110,
+      hideBelowPx: 1070,
     },
   ];
   return (
