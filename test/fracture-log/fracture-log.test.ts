@@ -202,11 +202,11 @@ describe('damage', () => {
     expect(log.state).toBe('failed');
     log.clearAll();
     expect(log.clean).toBe(false);
-    log.mark(set([7]));
+    log.mark(set([20, 21]));
     await log.flush();
     expect(log.state).toBe('open');
     const again = await medium.open(false);
-    expect(again.log.regions.has(7)).toBe(true);
+    expect(again.log.regions.has(20)).toBe(true);
     expect(again.log.regions.has(5)).toBe(false);
   });
 });
