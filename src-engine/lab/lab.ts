@@ -204,6 +204,14 @@ export class Lab {
     if (options.create !== undefined && (await storage.exists('lab.json'))) {
       refuse('lab/exists', `${directory} holds a lab already.`, 'Open it, or name another directory.');
     }
+    if (!(await storage.exists('lab.json')) && (await storage.exists(CATALOG))) {
+      refuse(
+        'lab/damaged',
+        `lab.json is missing in ${directory}, but ${CATALOG} is there. Nothing was changed.`,
+        'Restore lab.json from a backup; where this is the rest of an interrupted creation, empty the directory.',
+        { details: { file: 'lab.json', offset: 0, expected: 'the file of a lab', found: 'no such file' } },
+      );
+    }
     if (options.create === undefined && !(await storage.exists('lab.json'))) {
       refuse('lab/not-found', `There is no lab in ${directory}.`, 'Create one with lab create.');
     }

@@ -43,6 +43,17 @@ export async function acquireLock(options: {
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database?.close();
+    const code = sqliteCode(error);
+    if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT') === true) {
+      throw new Refused(
+        refusal(
+          'lab/lock-damaged',
+          `${LOCK_FILE} is no lock: ${error instanceof Error ? error.message : String(error)}.`,
+          `It holds no data. Make sure that no process has this lab open, then delete ${LOCK_FILE}.`,
+          { details: { file: LOCK_FILE, offset: 0, expected: 'an SQLite database' } },
+        ),
+      );
+    }
     if (sqliteCode(error)?.startsWith('SQLITE_BUSY') !== true) throw error;
     throw new Refused(lockedBy(await readOwner(options.storage)));
   }

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, unlinkSyn
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { attachDoor, MAX_MESSAGE_BYTES, type MessageChannelLike } from './door.ts';
 import type { Caller, Engine } from './engine.ts';
@@ -14,12 +14,13 @@ const MAX_SOCKET_PATH_BYTES = 100;
 
 /** Where a host of this directory listens: the owner's own word in `lab.lock`, else the place that follows from the path. */
 export function controlSocketPath(directory: string): string {
-  const announced = announcedSocket(directory);
-  if (announced !== null) return announced;
   const real = existsSync(directory) ? realpathSync(directory) : directory;
   const id = createHash('sha256').update(real).digest('hex').slice(0, 16);
   if (process.platform === 'win32') return `\\\\.\\pipe\\lockstep-${id}`;
   const own = join(real, 'control.sock');
+  // A copied lab brings the word of the lab it was copied from: only a socket of this very directory counts.
+  const announced = announcedSocket(directory);
+  if (announced !== null && (announced === own || basename(announced) === `${id}.sock`)) return announced;
   if (Buffer.byteLength(own) <= MAX_SOCKET_PATH_BYTES) return own;
   const runtime = process.env['XDG_RUNTIME_DIR'];
   const base = runtime === undefined ? join(tmpdir(), `lockstep-${userInfo().uid}`) : join(runtime, 'lockstep');

@@ -49,8 +49,9 @@ export interface EngineOptions {
   readonly lastCrash?: string | null;
 }
 
-/** True where the directory holds a lab. */
-export const isLab = (directory: string): boolean => existsSync(join(directory, 'lab.json'));
+/** True where the directory holds a lab, or what is left of one: nothing is made over that. */
+export const isLab = (directory: string): boolean =>
+  existsSync(join(directory, 'lab.json')) || existsSync(join(directory, 'catalog.sqlite'));
 
 type AnyRouter = Router<AnyContractRouter, Caller>;
 

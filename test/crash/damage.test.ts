@@ -78,7 +78,7 @@ const rows: readonly Row[] = [
   {
     what: 'both label slots of a disk',
     damage: (lab) => LABELS.forEach((at) => flip(disk(lab, 0), at + 40)),
-    expect: 'repaired',
+    expect: 'degraded',
   },
   {
     what: 'the header of a disk',
