@@ -504,7 +504,7 @@ export class StorageServer implements StorageServerFace {
       const rel = this.relationshipOfVolume(volume.id);
       return {
         id: volume.id, name: volume.record.name, poolId: this.poolIdOf.get(volume.id) ?? '', sizeBytes: volume.sizeBytes,
-        ...volumeState(volume, rel), cp: volume.record.cp, sequence: volume.lastSequence, relationshipId: rel?.id ?? null, counters: { ...volume.counters },
+        ...volumeState(volume, rel), cp: volume.record.cp, sequence: rel?.record.role === 'secondary' ? rel.secondary.held : volume.lastSequence, relationshipId: rel?.id ?? null, counters: { ...volume.counters },
       };
     });
   }
