@@ -30,6 +30,22 @@ test('axe finds nothing on any page in either theme', async ({ console: page }) 
     }
     await new Relationship(page, 'orders').open();
     await findsNothing(page, `Relationship, ${theme}`);
+    await page.keyboard.press('Control+k');
+    await expect(page.getByRole('option', { name: /Delete: orders/ })).toBeVisible();
+    await findsNothing(page, `Palette, ${theme}`);
+    await page.getByRole('combobox', { name: 'Go to or do' }).fill('delete orders');
+    await page.keyboard.press('Enter');
+    const sheet = page.getByRole('dialog', { name: 'Delete: orders' });
+    await expect(sheet.getByRole('list', { name: 'What will happen' })).toBeVisible();
+    await findsNothing(page, `Sheet, ${theme}`);
+    await page.keyboard.press('Escape');
+    await expect(sheet).toBeHidden();
+    await page.keyboard.press('?');
+    const help = page.getByRole('dialog', { name: 'Keyboard' });
+    await expect(help).toBeVisible();
+    await findsNothing(page, `Keyboard help, ${theme}`);
+    await page.keyboard.press('Escape');
+    await expect(help).toBeHidden();
     await page.getByRole('button', { name: 'Jobs' }).click();
     await findsNothing(page, `Jobs drawer, ${theme}`);
     await page.getByRole('button', { name: 'Jobs' }).click();

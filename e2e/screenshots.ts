@@ -17,6 +17,18 @@ const SIZES = [
   { width: 1920, height: 1080 },
 ] as const;
 const THEMES = ['light', 'dark'] as const;
+/** The few that the documentation shows; only these are kept in the repository. */
+const TOUR: ReadonlySet<string> = new Set([
+  'first-run-light-1280',
+  'overview-light-1280',
+  'overview-dark-1920',
+  'relationship-dark-1280',
+  'fractured-light-1920',
+  'sheet-failover-light-1280',
+  'overview-diverged-dark-1280',
+  'drill-report-light-1280',
+  'palette-light-1280',
+]);
 const folder = join(root, 'docs', 'screenshots');
 const run = promisify(execFile);
 const chapters = process.argv.slice(2);
@@ -42,7 +54,8 @@ class Photographer {
         await this.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
         // Charts redraw in the theme's colours one frame after the theme is known.
         await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-        await this.page.screenshot({ path: join(folder, `${name}-${colorScheme}-${size.width}.png`) });
+        const file = `${name}-${colorScheme}-${size.width}`;
+        await this.page.screenshot({ path: join(folder, `${TOUR.has(file) ? 'tour-' : ''}${file}.png`) });
       }
     }
     await this.page.setViewportSize(SIZES[0]);
@@ -114,10 +127,20 @@ const book: Record<string, Chapter> = {
     await p.place('Events', 'events');
     await new Relationship(p.page, 'orders').open();
     await p.shoot('relationship', true);
+    await p.page.keyboard.press('Control+k');
+    await expect(p.page.getByRole('option', { name: /Fracture: orders/ })).toBeVisible();
+    await p.shoot('palette');
+    await p.page.keyboard.press('Escape');
+    await p.page.keyboard.press('?');
+    await expect(p.page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
+    await p.shoot('keyboard');
+    await p.page.keyboard.press('Escape');
     await p.sheet('orders', 'Fracture', 'sheet-fracture');
     await p.sheet('orders', 'Switch over', 'sheet-switchover');
     await p.sheet('orders', 'Verify', 'sheet-verify');
     await p.sheet('orders', 'Delete', 'sheet-delete');
+    await p.cli('mirror', 'verify', 'orders');
+    await p.shoot('verified', true);
     await p.shell.goTo('Faults');
     await p.page.getByRole('button', { name: 'Inject Site loss' }).click();
     await expect(p.page.getByRole('dialog')).toBeVisible();
@@ -154,6 +177,7 @@ const book: Record<string, Chapter> = {
   async disaster(p) {
     await p.shell.createDemoLab();
     await expect(p.page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 120_000 });
+    await p.page.waitForTimeout(10_000);
     await p.cli('fault', 'inject', 'site-loss', 'north');
     await expect(
       p.page
