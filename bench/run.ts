@@ -44,6 +44,14 @@ const scale: Scale = { tiny: values.tiny, rounds, roundMs: values.tiny ? 50 : 10
 const base = fs.mkdtempSync(nodePath.join(values.dir ?? os.tmpdir(), 'lockstep-bench-'));
 if (fs.statfsSync(base).type === TMPFS_MAGIC) process.stderr.write('warning: the directory is in memory (tmpfs): every sync is free and the ratios mean nothing; use --dir\n');
 
+// What a run leaves behind is some gigabytes: also when it is stopped.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    fs.rmSync(base, { recursive: true, force: true });
+    process.exit(130);
+  });
+}
+
 const figures: (Figure & { readonly scenario: string })[] = [];
 try {
   for (const scenario of SCENARIOS.filter((each) => names.includes(each.name))) {

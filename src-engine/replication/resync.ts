@@ -3,6 +3,7 @@ import { BLOCK_BYTES, type CpMirrorOutcome } from '../volume/index.ts';
 import { encodeBlockList, type BlockUpdate } from './block-list.ts';
 import { PeerLostError, PeerRefusedError, type Reply } from './peer.ts';
 import { MirrorTimeoutError, withTimeout } from './primary.ts';
+import { readMasked } from './region-read.ts';
 import { RegionSet } from './region-set.ts';
 import type { Relationship } from './relationship.ts';
 import { isZero } from './secondary.ts';
@@ -214,18 +215,22 @@ export class Resync {
     const contents = new Map<number, Uint8Array>();
     const question: Uint8Array[] = [];
     const wanted = new Map<number, number>();
-    for (const region of regions) {
-      const first = region * REGION_BLOCKS;
-      const count = Math.min(REGION_BLOCKS, sizeBlocks - first);
-      // Regions that only this side marked differ in blocks born after the base; the others are compared whole.
-      let candidates = (1 << count) - 1;
-      if (bornAfter !== null && !theirs.has(region)) {
-        candidates = 0;
-        for await (const { vbn } of pool.walk(root, { fromVbn: first, toVbn: first + count, bornAfter })) candidates |= 1 << (vbn - first);
-        runtime.covered('resync/pruned-by-birth');
-      }
-      const bytes = new Uint8Array(count * BLOCK_BYTES);
-      if (candidates !== 0) await pool.read(root, first, count, bytes);
+    // The regions of a window at the same time: one after the other, a resync of scattered blocks waits for reads only.
+    const looked = await Promise.all(
+      regions.map(async (region) => {
+        const first = region * REGION_BLOCKS;
+        const count = Math.min(REGION_BLOCKS, sizeBlocks - first);
+        // Regions that only this side marked differ in blocks born after the base; the others are compared whole.
+        let candidates = (1 << count) - 1;
+        if (bornAfter !== null && !theirs.has(region)) {
+          candidates = 0;
+          for await (const { vbn } of pool.walk(root, { fromVbn: first, toVbn: first + count, bornAfter })) candidates |= 1 << (vbn - first);
+          runtime.covered('resync/pruned-by-birth');
+        }
+        return { region, first, count, candidates, bytes: await readMasked(pool, root, first, count, candidates) };
+      }),
+    );
+    for (const { region, first, count, candidates, bytes } of looked) {
       contents.set(region, bytes);
       let holes = 0;
       let look = 0;

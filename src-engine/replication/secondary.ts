@@ -13,9 +13,12 @@ import { CpDigest } from './digest.ts';
 import { textOf } from './message.ts';
 import { PeerRefusedError } from './peer.ts';
 import { basePair, type RelationshipRecord } from './record.ts';
+import { readMasked } from './region-read.ts';
 import type { Relationship } from './relationship.ts';
 import type { StreamEntry } from './stream.ts';
 
+/** They are read at the same time, 64 KiB each. */
+const MAXIMUM_COMPARED_REGIONS = 1024;
 const REGION_BLOCKS = 16;
 /** Resync blocks are labelled after this many, so that a broken resync keeps what it copied. */
 const RESYNC_COMMIT_BLOCKS = 4096;
@@ -440,15 +443,23 @@ export class SecondarySide {
     let holesMade = 0;
     const { pool, volume, runtime } = this.rel.deps;
     const sizeBlocks = volume.record.sizeBlocks;
+    const questions: { first: number; count: number; holes: number; look: number; hashesAt: number }[] = [];
     for (let at = 0; at + 8 <= body.length;) {
-      const region = view.getUint32(at, true);
+      const first = view.getUint32(at, true) * REGION_BLOCKS;
       const holes = view.getUint16(at + 4, true);
       const look = view.getUint16(at + 6, true);
-      at += 8;
-      const first = region * REGION_BLOCKS;
       const count = Math.min(REGION_BLOCKS, sizeBlocks - first);
-      const own = new Uint8Array(count * BLOCK_BYTES);
-      await pool.read(volume.record.root, first, count, own);
+      questions.push({ first, count, holes, look, hashesAt: at + 8 });
+      at += 8;
+      for (let i = 0; i < count; i++) if ((look & ~holes & (1 << i)) !== 0) at += 16;
+    }
+    if (questions.length > MAXIMUM_COMPARED_REGIONS) throw new PeerRefusedError('too many regions in one comparison', {});
+    const { root } = volume.record;
+    const contents = await Promise.all(questions.map((q) => readMasked(pool, root, q.first, q.count, q.look)));
+    for (const [index, { first, count, holes, look, hashesAt }] of questions.entries()) {
+      const own = contents[index];
+      assert(own !== undefined, 'every region asked for was read');
+      let at = hashesAt;
       let want = 0;
       for (let i = 0; i < count; i++) {
         if ((look & (1 << i)) === 0) continue;
