@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { connector } from '../../src-main/cli/connect.ts';
 import type { Io } from '../../src-main/cli/io.ts';
@@ -395,8 +395,12 @@ describe('whom it talks to', () => {
     const path = controlSocketPath(long);
     expect(Buffer.byteLength(path)).toBeLessThanOrEqual(100);
     expect(controlSocketPath(long)).toBe(path);
-    writeFileSync(join(long, 'lab.lock'), JSON.stringify({ pid: 1, socket: '/run/own.sock' }));
-    expect(controlSocketPath(long)).toBe('/run/own.sock');
+    // The owner may have had another runtime directory; a socket of another directory is a copied lab's, and not used.
+    const announced = `/run/elsewhere/${basename(path)}`;
+    writeFileSync(join(long, 'lab.lock'), JSON.stringify({ pid: 1, socket: announced }));
+    expect(controlSocketPath(long)).toBe(announced);
+    writeFileSync(join(long, 'lab.lock'), JSON.stringify({ pid: 1, socket: '/other/lab/control.sock' }));
+    expect(controlSocketPath(long)).toBe(path);
   });
 });
 
