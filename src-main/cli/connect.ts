@@ -30,6 +30,9 @@ export interface ConnectOptions {
 }
 export type Connect = (options: ConnectOptions) => Promise<Connection>;
 
+/** How long a command waits for a host that holds the lab and does not answer yet. */
+const HOST_START_MS = 10_000;
+
 export const CLI_CALLER: Caller = { actor: 'cli', local: true };
 
 /** Talks to the host that serves the lab; where none runs, opens the lab for the duration of the command. */
@@ -44,8 +47,24 @@ export function connector(openLab: LabOpener, version: string): Connect {
         return connection;
       }
     }
-    return serveForOneCommand(directory, openLab, version, create);
+    try {
+      return await serveForOneCommand(directory, openLab, version, create);
+    } catch (error) {
+      const locked = error instanceof CommandFailure && error.refusal.code === 'lab/locked';
+      if (locked && create === undefined && (await listensSoon(path))) return dial(path);
+      throw error;
+    }
   };
+}
+
+/** A host that has just started holds the lab before it answers; one that has just ended a command lets go of it soon. */
+async function listensSoon(path: string): Promise<boolean> {
+  const until = performance.now() + HOST_START_MS;
+  while (performance.now() < until) {
+    if (existsSync(path) && (await isListening(path))) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return false;
 }
 
 async function closeAndThrow(connection: Connection, error: unknown): Promise<never> {
