@@ -14,6 +14,8 @@ async function findsNothing(page: Page, what: string): Promise<void> {
 }
 
 test('axe finds nothing on any page in either theme', async ({ console: page }) => {
+  // What fades in is measured half transparent: without motion there is no such moment.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
   const shell = new Shell(page);
   const firstRun = page.getByRole('heading', { name: 'Welcome to Lockstep' });
   await expect(firstRun).toBeVisible();
@@ -22,6 +24,8 @@ test('axe finds nothing on any page in either theme', async ({ console: page }) 
     await findsNothing(page, `First run, ${theme}`);
   }
   await shell.createDemoLab();
+  await expect(page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByText(/^Full sync .*: Done$/)).toHaveCount(0);
   for (const theme of themes) {
     await shell.chooseTheme(theme);
     for (const place of places) {

@@ -235,6 +235,8 @@ const book: Record<string, Chapter> = {
       await next.click();
     }
     await expect(report).toBeVisible({ timeout: 120_000 });
+    await expect(p.page.getByRole('button', { name: 'New drill' })).toBeVisible({ timeout: 60_000 });
+    await p.page.locator('main').evaluate((main) => main.scrollTo({ top: 0 }));
     await p.shoot('drill-report', true);
     await p.place('Overview', 'overview-after-drill', true);
   },

@@ -92,7 +92,8 @@ export function TopBar({ bare = false, drawer, onDrawer, onPalette }: Props): Re
   );
   const [, place, thing] = pathname.split('/');
   return (
-    <header className={classes['bar']}>
+    // Not a header element: the title of an open sheet is one, and a page has a single banner.
+    <section className={classes['bar']} aria-label={t('shell.bar')}>
       {bare ? (
         <div className={classes['brand']}>
           <Logo />
@@ -146,6 +147,6 @@ export function TopBar({ bare = false, drawer, onDrawer, onPalette }: Props): Re
         )}
         <Theme />
       </div>
-    </header>
+    </section>
   );
 }
