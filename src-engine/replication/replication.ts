@@ -5,7 +5,7 @@ import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
 import { FractureLog } from './fracture-log.ts';
 import { Keeper } from './keeper.ts';
 import { textOf } from './message.ts';
-import { Peer, PeerRefusedError, type Answer } from './peer.ts';
+import { Peer, PeerLostError, PeerRefusedError, type Answer } from './peer.ts';
 import { causeOf, newRelationshipRecord, openGeneration, type Generation, type RelationshipRecord } from './record.ts';
 import { regionsOf } from './region-set.ts';
 import { Relationship, isDeviceError, type RelationshipDependencies, type ReplicationSettings, type Severity } from './relationship.ts';
@@ -148,12 +148,11 @@ export class Replication {
 
   async remove(rel: Relationship): Promise<void> {
     this.relationships.delete(rel.id);
+    rel.removed = true;
     rel.deps.volume.mirror = null;
     const record = rel.deps.volume.record;
-    const rest: Record<string, JsonObject[string]> = { ...record.attributes };
-    delete rest['relationship'];
     const release: CommitRequest['release'] = record.keptRoots.filter((root) => root.purpose === 'safety' || root.purpose === 'resync').map((root) => ({ volumeId: record.id, name: root.name }));
-    await rel.deps.pool.commit({ release, attributes: [{ volumeId: record.id, update: () => rest }] });
+    await rel.deps.pool.commit({ release, attributes: [{ volumeId: record.id, update: ({ attributes }) => Object.fromEntries(Object.entries(attributes).filter(([name]) => name !== 'relationship')) }] });
     await rel.marks.close();
     await rel.kept.close();
     this.deps.gateChanged(record.id);
@@ -305,7 +304,8 @@ export class Replication {
     }
     return new Keeper(serverId, runtime, log, [], {
       entry: (entry: StreamEntry) => {
-        if (entry.kind === 'write' || entry.kind === 'trim' || entry.kind === 'zero') this.relationships.get(entry.relationshipId)?.secondary.entry(entry);
+        if (entry.kind !== 'write' && entry.kind !== 'trim' && entry.kind !== 'zero') return true;
+        return this.relationships.get(entry.relationshipId)?.secondary.entry(entry) === true;
       },
       confirm: (session, through) => { this.peers.get(serverId)?.peer.notify('entries-durable', { session, through }); },
       neededAfter: (relationshipId) => {
@@ -366,9 +366,9 @@ export class Replication {
     const rel = this.relationships.get(textOf(parameters, 'relationship'));
     if (rel === undefined) return;
     rel.serial(() => work(rel)).catch((error: unknown) => {
-      if (error instanceof PeerRefusedError) rel.secondary.joined = false;
-      else rel.failed('an update from the source', error);
-      if (isDeviceError(error)) this.leaveStream(rel);
+      if (!(error instanceof PeerRefusedError)) rel.failed('an update from the source', error);
+      // Told at once: what is confirmed from here on would lie in the mirror log without being applied.
+      if (error instanceof PeerRefusedError || isDeviceError(error)) this.leaveStream(rel);
     });
   }
 
@@ -387,8 +387,12 @@ export class Replication {
     try {
       return await this.dispatch(serverId, method, parameters, body);
     } catch (error) {
-      if (!isDeviceError(error)) throw error;
       const rel = this.relationships.get(textOf(parameters, 'relationship'));
+      if (!isDeviceError(error)) {
+        // The peer hears of a refusal only: a bug of this side must not pass for one.
+        if (!(error instanceof PeerRefusedError) && !(error instanceof PeerLostError)) rel?.failed(`answering ${method}`, error);
+        throw error;
+      }
       if (rel !== undefined) {
         rel.failed(`answering ${method}`, error);
         this.leaveStream(rel);
@@ -420,7 +424,7 @@ export class Replication {
         await rel.serial(() => rel.secondary.resyncBlocks(body));
         return { result: {} };
       case 'resync-flush':
-        await rel.serial(() => rel.secondary.commitResync());
+        await rel.serial(() => rel.secondary.resyncFlush());
         return { result: {} };
       case 'verify-compare': {
         const differing = await rel.serial(() => answerCompare(rel, textOf(parameters, 'name'), Number(parameters['first']), Number(parameters['count']), body));
@@ -441,7 +445,7 @@ export class Replication {
         await this.roles.survive(rel, Number(parameters['roleEpoch']), parameters['view']);
         return { result: { view: viewToJson(viewOf(rel)) } };
       case 'read-kept':
-        return rel.serial(() => this.roles.readKept(rel));
+        return rel.serial(() => this.roles.readKept(rel, Number(parameters['from'] ?? 0)));
       case 'delete':
         await rel.serial(() => this.remove(rel));
         return { result: {} };

@@ -82,20 +82,22 @@ export class SecondarySide {
     this.enter(entry);
   }
 
-  entry(entry: StreamEntry): void {
-    if (!this.joined) return;
+  /** False: this side does not take it, and the mirror log is not to keep it. */
+  entry(entry: StreamEntry): boolean {
+    if (!this.joined) return false;
     if (entry.sequence <= this.held) {
       this.rel.deps.runtime.covered('mirror-log/entry-twice');
-      return;
+      return true;
     }
     // An answer of "durable" is a promise of room (layout.md, "Reserve").
     if (!this.rel.deps.pool.reserve(roomFor(entry))) {
       this.rel.deps.runtime.covered('secondary/no-space');
       this.joined = false;
       this.rel.refuseStream('disk');
-      return;
+      return false;
     }
     this.enter(entry);
+    return true;
   }
 
   /** Entries that the image holds now give their reservation back. */
@@ -171,6 +173,7 @@ export class SecondarySide {
 
   private async forget(): Promise<void> {
     const { use, prepared } = this;
+    if (use?.kind === 'cp' && this.rel.deps.runtime.planted('obey-stale-commit')) return;
     this.use = null;
     this.prepared = null;
     if (use?.kind === 'cp') this.rel.deps.pool.unreserve(use.reservedBlocks);
@@ -267,7 +270,7 @@ export class SecondarySide {
   }
 
   private async stageFor(cp: number, blocks: number): Promise<Extract<StageUse, { kind: 'cp' }>> {
-    if (this.use?.kind === 'cp' && this.use.cp === cp) return this.use;
+    if (this.use?.kind === 'cp' && (this.use.cp === cp || this.rel.deps.runtime.planted('obey-stale-commit'))) return this.use;
     if (this.use?.kind === 'resync') await this.commitResync();
     await this.forget();
     const { pool, volume } = this.rel.deps;
@@ -337,7 +340,7 @@ export class SecondarySide {
       prepared.cp === cp &&
       prepared.applied === applied &&
       prepared.digest === parameters['digest'];
-    if (prepared === null || (!matches && !this.rel.deps.runtime.planted('obey-stale-commit'))) {
+    if (prepared === null || !matches) {
       this.rel.deps.runtime.covered('cp-sync/stale-commit-refused');
       throw new PeerRefusedError('this consistency point was not prepared in this session', { cause: 'forgotten' });
     }
@@ -426,7 +429,7 @@ export class SecondarySide {
     );
     if (pool.capacity().freeBlocks === 0)
       throw new PeerRefusedError('the destination has no free space', { code: 'R23' });
-    return { result: { empty: blockCount === 0, logId: this.rel.record.position?.logId ?? '', held: this.held }, body: [this.rel.targetMarks()] };
+    return { result: { empty: blockCount === 0, logId: this.rel.record.position?.logId ?? '', held: this.held, rootCp: volume.record.cp }, body: [this.rel.targetMarks()] };
   }
 
   /**
@@ -487,7 +490,7 @@ export class SecondarySide {
   }
 
   async resyncBlocks(body: Uint8Array): Promise<void> {
-    if (!this.joined) return;
+    if (!this.joined) throw new PeerRefusedError('the relationship left the stream', {});
     const updates = decodeBlockList(body);
     if (updates === null) throw new PeerRefusedError('the resync blocks cannot be read', {});
     for (const update of updates) {
@@ -512,6 +515,12 @@ export class SecondarySide {
     const use = { kind: 'resync', stage: this.rel.deps.pool.stage(this.rel.deps.volume.id), blocks: 0 } as const;
     this.use = use;
     return use;
+  }
+
+  /** The source will clear the marks of what it sent: an answer says that all of it is durable here. */
+  async resyncFlush(): Promise<void> {
+    if (!this.joined) throw new PeerRefusedError('the relationship left the stream', {});
+    await this.commitResync();
   }
 
   /** What was staged of a resync becomes durable: its marks may be cleared. */

@@ -6,6 +6,7 @@ import { VolumeError } from '../../src-engine/volume/index.ts';
 import { Host } from './hosts.ts';
 import { VolumeModel, type Write } from './model.ts';
 import { Nemesis, type ProfileName } from './nemesis.ts';
+import { directed, Driver, type DirectedName, type DirectedScenario } from './directed/index.ts';
 import { planLab, type LabPlan, type VolumePlan } from './plan.ts';
 import { Site } from './site.ts';
 import { finish } from './finish.ts';
@@ -15,6 +16,8 @@ export interface SeedOptions {
   readonly planted?: ReadonlySet<PlantedBug>;
   /** Named emphasis of the nemesis; drawn from the seed when absent. */
   readonly profile?: ProfileName;
+  /** One sequence of events instead of hosts and a nemesis. */
+  readonly directed?: DirectedName;
   readonly verbose?: boolean;
   /** Requests that touch this cell go into the trace. */
   readonly watch?: { readonly volume: string; readonly cell: number };
@@ -29,7 +32,7 @@ export interface SeedResult {
   readonly marks: ReadonlyMap<string, number>;
   readonly fingerprint: number;
   readonly steps: number;
-  readonly profile: ProfileName;
+  readonly profile: ProfileName | DirectedName;
   /** Requests of hosts that were acknowledged. */
   readonly acknowledged: number;
 }
@@ -44,6 +47,10 @@ export class Subject {
   readonly volumeIds: readonly string[];
   readonly relationshipId: string | null;
   parted = false;
+  /** The side that fractured the pair, and the step of the world in which it said so. */
+  alone: { readonly side: number; readonly step: number } | null = null;
+  /** The side that acknowledged something after that: it must know over restarts that its copy went on alone. */
+  wroteAlone: number | null = null;
 
   constructor(plan: VolumePlan, model: VolumeModel, sites: readonly Site[]) {
     this.plan = plan;
@@ -77,6 +84,9 @@ interface Request {
   readonly dropped: () => void;
 }
 
+/** After these, what a side did alone is known or no longer counts. */
+const ENDS_ALONE = new Set(['mirror/resync-started', 'mirror/synchronized', 'mirror/failover', 'mirror/role-swapped', 'mirror/fenced', 'mirror/rolled-back', 'mirror/split-brain']);
+
 const TRACE_LINES = 400;
 /** Errors that a failed or interrupted action of an admin may carry. */
 const EXPECTED_FAILURES = new Set(['PeerLostError', 'PeerRefusedError', 'ResyncInterruptedError', 'MirrorTimeoutError', 'VolumeError']);
@@ -102,17 +112,25 @@ export class Campaign {
   acknowledged = 0;
   /** Faults are over: nothing may fail any more. */
   healed = false;
+  /** What a directed scenario waits for. */
+  onPhase: ((site: Site, phase: CpPhase) => void) | null = null;
+  private readonly scenario: DirectedScenario | null;
 
   constructor(seed: number, options: SeedOptions) {
     this.verbose = options.verbose === true;
     this.watch = options.watch ?? null;
     const probe = createSimulatedWorld({ seed });
-    this.plan = planLab(probe.random.fork());
+    this.scenario = options.directed === undefined ? null : directed(options.directed);
+    this.plan = this.scenario?.plan ?? planLab(probe.random.fork());
     this.world = createSimulatedWorld({ seed, closeDetectMs: this.plan.closeDetectMs, ...(options.planted === undefined ? {} : { planted: options.planted }) });
     this.random = this.world.random.fork();
     const hooks = {
       event: (site: Site, event: ServerEvent) => { this.reported(site, event); },
-      phase: (site: Site, phase: CpPhase, cp: CpSummary) => { this.nemesis.phase(site, phase, cp); },
+      phase: (site: Site, phase: CpPhase, cp: CpSummary) => {
+        this.nemesis.phase(site, phase, cp);
+        this.onPhase?.(site, phase);
+      },
+      up: (site: Site) => { this.siteUp(site); },
       down: (site: Site) => { this.siteDown(site); },
       bootFailed: (site: Site, error: unknown) => { this.bootFailed(site, error); },
     };
@@ -144,6 +162,10 @@ export class Campaign {
 
   async run(): Promise<void> {
     await this.build();
+    if (this.scenario !== null) {
+      await this.scenario.run(new Driver(this));
+      return finish(this);
+    }
     for (const subject of this.subjects) {
       const count = this.random.chance(0.3) ? 2 : 1;
       for (let i = 0; i < count; i++) this.hosts.push(new Host(this, subject, this.random.fork()));
@@ -171,7 +193,7 @@ export class Campaign {
       this.subjects.push(subject);
     }
     for (const subject of this.subjects) await this.establish(subject);
-    if (this.random.chance(0.7)) await world.runUntil(() => this.subjects.every((s) => s.relationshipId === null || s.model.inSyncFrom !== null), 30_000);
+    if (this.scenario === null && this.random.chance(0.7)) await world.runUntil(() => this.subjects.every((s) => s.relationshipId === null || s.model.inSyncFrom !== null), 30_000);
   }
 
   private async establish(subject: Subject): Promise<void> {
@@ -204,6 +226,8 @@ export class Campaign {
     if (subject === undefined) return;
     const side = subject.sites.indexOf(site);
     const { model } = subject;
+    if (ENDS_ALONE.has(event.kind)) subject.alone = subject.wroteAlone = null;
+    if (event.kind === 'mirror/fractured') subject.alone = { side, step: this.world.steps };
     switch (event.kind) {
       case 'mirror/resync-started':
         return model.resyncStarted(side);
@@ -222,6 +246,18 @@ export class Campaign {
       case 'mirror/rolled-back':
         return model.rolledBack(side);
       default:
+    }
+  }
+
+  /** It has heard of nobody yet: what it says of itself is what its files say. */
+  private siteUp(site: Site): void {
+    for (const subject of this.subjects) {
+      const side = subject.wroteAlone;
+      if (side === null || subject.site(side) !== site) continue;
+      const status = subject.status(side);
+      if (status?.role === 'primary' && status.imageState === 'Synchronized') {
+        this.violate(`${site.id} acknowledged writes of ${subject.plan.name} without its destination, and after a restart calls the pair Synchronized`);
+      }
     }
   }
 
@@ -267,6 +303,7 @@ export class Campaign {
       if (watched) this.note(`${site.id}: ended ${kind} ${String(id)} of ${subject.volumeId(side)}: ${error === null ? 'acknowledged' : String(error)}`);
       if (wrong !== null) this.violate(wrong);
       if (error === null) this.acknowledged++;
+      if (error === null && subject.alone?.side === side && this.world.steps > subject.alone.step) subject.wroteAlone = side;
       ended(this.codeOf(error, `${kind} ${String(id)}`));
     }, () => { ended('gone'); });
     return true;
@@ -431,6 +468,6 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   const { world } = campaign;
   return {
     seed, violation: campaign.violation, trace: campaign.trace, virtualMs: world.nowMs, marks: world.marks, fingerprint: world.fingerprint,
-    steps: world.steps, profile: campaign.nemesis.profile, acknowledged: campaign.acknowledged,
+    steps: world.steps, profile: options.directed ?? campaign.nemesis.profile, acknowledged: campaign.acknowledged,
   };
 }

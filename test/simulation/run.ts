@@ -9,8 +9,9 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { PLANTED_BUGS, type PlantedBug } from '../../src-engine/runtime/index.ts';
 import { runSeed, type SeedOptions } from './campaign.ts';
+import { DIRECTED } from './directed/index.ts';
 import { missingMarks, REQUIRED_MARKS } from './marks.ts';
-import { PROFILES, type ProfileName } from './nemesis.ts';
+import { PROFILES } from './nemesis.ts';
 
 const TRACE_TAIL = 40;
 const SEEDS_THAT_MUST_COVER = 1000;
@@ -45,12 +46,15 @@ function fail(message: string): never {
 
 function seedOptions(): SeedOptions {
   const { scenario, planted, watch } = values;
-  if (scenario !== undefined && !(PROFILES as readonly string[]).includes(scenario)) fail(`no scenario ${scenario}; there are ${PROFILES.join(', ')}`);
+  const sequence = DIRECTED.find((name) => name === scenario);
+  const profile = PROFILES.find((name) => name === scenario);
+  if (scenario !== undefined && sequence === undefined && profile === undefined) fail(`no scenario ${scenario}; there are ${[...PROFILES, ...DIRECTED].join(', ')}`);
   if (planted !== undefined && !(PLANTED_BUGS as readonly string[]).includes(planted)) fail(`no planted bug ${planted}; there are ${PLANTED_BUGS.join(', ')}`);
   const [volume, cell] = watch?.split(':') ?? [];
   return {
     verbose: values.verbose,
-    ...(scenario === undefined ? {} : { profile: scenario as ProfileName }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(sequence === undefined ? {} : { directed: sequence }),
     ...(planted === undefined ? {} : { planted: new Set([planted as PlantedBug]) }),
     ...(volume === undefined || cell === undefined ? {} : { watch: { volume, cell: Number(cell) } }),
   };

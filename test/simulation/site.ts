@@ -17,6 +17,7 @@ export interface SitePlan {
 export interface SiteHooks {
   event(site: Site, event: ServerEvent): void;
   phase(site: Site, phase: CpPhase, cp: CpSummary): void;
+  up(site: Site): void;
   /** The server is gone; nothing that was asked of it will be answered. */
   down(site: Site): void;
   bootFailed(site: Site, error: unknown): void;
@@ -107,6 +108,7 @@ export class Site {
       this.made = true;
     }
     this.state = 'up';
+    this.hooks.up(this);
   }
 
   /** Call between two events only. */

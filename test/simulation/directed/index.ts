@@ -1,0 +1,31 @@
+/**
+ * Directed scenarios: sequences of events that a random campaign reaches too seldom, driven on the same world with the
+ * same model and checkers. `--scenario NAME` runs one.
+ */
+import type { DirectedScenario } from './driver.ts';
+import { labelCrashes } from './labels.ts';
+import { aloneAndGone, failedLogSync, halfFreed, swappedAndRestarted } from './log.ts';
+import { cutInPrepare, cutInResync, entriesBeyondTheEnd, numbersApart, stagedWhileOthersWrite, writesAheadOfResync } from './sync.ts';
+
+const SCENARIOS = {
+  'label-crashes': labelCrashes,
+  'failed-log-sync': failedLogSync,
+  'half-freed': halfFreed,
+  'alone-and-gone': aloneAndGone,
+  'swapped-and-restarted': swappedAndRestarted,
+  'numbers-apart': numbersApart,
+  'cut-in-resync': cutInResync,
+  'writes-ahead-of-resync': writesAheadOfResync,
+  'entries-beyond-the-end': entriesBeyondTheEnd,
+  'cut-in-prepare': cutInPrepare,
+  'staged-while-others-write': stagedWhileOthersWrite,
+} as const satisfies Record<string, () => DirectedScenario>;
+
+export type DirectedName = keyof typeof SCENARIOS;
+export const DIRECTED = Object.keys(SCENARIOS) as readonly DirectedName[];
+
+export function directed(name: DirectedName): DirectedScenario {
+  return SCENARIOS[name]();
+}
+
+export { Driver, type DirectedScenario } from './driver.ts';
