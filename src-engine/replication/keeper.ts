@@ -3,8 +3,11 @@ import { jsonPayload, makeRecord, type HalfIndex, type Log, type LogRecord } fro
 import type { StreamEntry, StreamKind } from './stream.ts';
 
 export interface KeeperHandlers {
-  /** An entry arrived, in order; it may not be durable yet. */
-  entry(entry: StreamEntry): void;
+  /**
+   * An entry arrived, in order; it may not be durable yet. False: nobody takes it (its relationship left the stream, and
+   * its source has been told). It is not kept, since nothing would ever let go of it.
+   */
+  entry(entry: StreamEntry): boolean;
   /** Sends the confirmation to the source. */
   confirm(session: number, through: number): void;
   /** Highest source sequence that the relationship no longer needs from the file; Infinity when it is gone. */
@@ -91,8 +94,7 @@ export class Keeper {
       if (entry === null) return this.handlers.broken('an entry that cannot be read');
       at += entry.payload?.length ?? 0;
       const stream = this.expected++;
-      this.handlers.entry(entry);
-      this.keep(entry, stream);
+      if (this.handlers.entry(entry)) this.keep(entry, stream);
     }
   }
 

@@ -13,6 +13,7 @@ import { crcOfContent } from './secondary.ts';
 
 const LIST_BATCH_BLOCKS = 64;
 const MAXIMUM_BUFFERED_BYTES = 8 * 1024 * 1024;
+const MAXIMUM_ENDS = 32;
 
 /**
  * What happens to a write (replication.md 3.12, 3.13):
@@ -52,6 +53,8 @@ export class PrimarySide implements VolumeMirror {
   /** Regions of records found in the log at start, owed until the handshake says what the destination holds. */
   private recovered: { readonly sequence: number; readonly offset: number; readonly length: number }[] = [];
   private strictHold = false;
+  /** A member of the stream: confirmations count. */
+  private listening = false;
   private strictTimer: { cancel(): void } | null = null;
   /** While a resync runs: the root to keep, and blocks that later consistency points carry. */
   resyncRoot: ResyncRoot | null = null;
@@ -142,6 +145,8 @@ export class PrimarySide implements VolumeMirror {
 
   /** The destination holds this record durably. */
   confirmed(sequence: number): void {
+    // Confirmed is what lies in the mirror log; once the relationship left the stream that is no promise to apply it.
+    if (!this.listening) return;
     this.held = Math.max(this.held, sequence);
     let count = 0;
     for (const u of this.unanswered) {
@@ -174,6 +179,7 @@ export class PrimarySide implements VolumeMirror {
   /** From this step on every write is forwarded. `held` is what the destination holds; `required`: acks wait at once. */
   joined(held: number, required: boolean): void {
     this.membership++;
+    this.listening = true;
     this.held = held;
     this.referencesAfter = this.rel.deps.log.lastSequence;
     this.forwarding = required ? { kind: 'required', requiredAfter: 0 } : { kind: 'joined', acknowledges: !this.strictHold };
@@ -205,8 +211,15 @@ export class PrimarySide implements VolumeMirror {
     return this.rel.record.fracture?.sequence ?? this.held;
   }
 
-  /** The first sequence of this incarnation of the own log. */
-  firstSequence = 0;
+  /** At start, before the log goes on: its end is remembered durably until a handshake has passed it. */
+  async rememberEnd(last: number, next: number): Promise<void> {
+    const known = this.rel.record.ends ?? [];
+    if (this.rel.record.base === null || known.at(-1)?.last === last) return;
+    // Too many starts without a handshake: the oldest become one gap, which at worst compares more than it has to.
+    const [first, second, ...rest] = known;
+    const kept = known.length < MAXIMUM_ENDS || first === undefined || second === undefined ? known : [{ last: first.last, next: second.next }, ...rest];
+    await this.rel.change({ ends: [...kept, { last, next }] });
+  }
 
   get lastRecovered(): number {
     return this.recovered.at(-1)?.sequence ?? 0;
@@ -222,6 +235,7 @@ export class PrimarySide implements VolumeMirror {
   /** This side gives up its role in a planned swap: nothing is owed, nothing is forwarded any more. */
   left(): void {
     this.membership++;
+    this.listening = false;
     this.strictHold = false;
     this.forwarding = { kind: 'marked' };
     this.unanswered = [];
@@ -271,6 +285,7 @@ export class PrimarySide implements VolumeMirror {
   private holdStrictly(reason: string): void {
     const { volume, runtime, settings } = this.rel.deps;
     this.membership++;
+    this.listening = false;
     this.strictHold = true;
     this.forwarding = { kind: 'required', requiredAfter: 0 };
     if (this.rel.record.image === 'Synchronizing') this.rel.set({ image: 'OutOfSync' });
@@ -297,6 +312,7 @@ export class PrimarySide implements VolumeMirror {
     if (cause !== 'admin' && this.staysStrict()) return this.holdStrictly(reason);
     const { runtime, volume, log } = this.rel.deps;
     this.membership++;
+    this.listening = false;
     this.strictHold = false;
     this.forwarding = {
       kind: 'fracturing',

@@ -63,6 +63,11 @@ export interface RelationshipRecord {
     readonly paused: boolean;
   } | null;
   readonly lastContactWallMs: number | null;
+  /**
+   * Where earlier incarnations of this server's log ended (last record, first number of the next incarnation), until a
+   * handshake has passed them: what the peer holds in between was never in this log (3.12, 4).
+   */
+  readonly ends?: readonly { readonly last: number; readonly next: number }[];
   /** The marks could not be made durable: after a restart every region counts as marked. */
   readonly trackingFailed: boolean;
 }
@@ -117,6 +122,12 @@ export function adoptGeneration(source: Generation): Generation {
 
 export function directionOf(record: Pick<RelationshipRecord, 'home' | 'role'>): 'forward' | 'reversed' {
   return (record.home === 'source') === (record.role === 'primary') ? 'forward' : 'reversed';
+}
+
+/** True when the peer's image is older than the one both sides last agreed on: its disks are an older copy. */
+export function olderThanBase(record: Pick<RelationshipRecord, 'home' | 'base'>, peerRootCp: number): boolean {
+  if (record.base === null) return false;
+  return peerRootCp < (record.home === 'source' ? record.base.destinationCp : record.base.sourceCp);
 }
 
 /** The base pair named by home roles, from a side's own CP number and its peer's. */

@@ -58,6 +58,8 @@ export class Relationship {
   readonly secondary: SecondarySide;
   /** Acknowledged records of this side's volume were lost: nothing is copied from it before the admin has spoken. */
   nvFailed = false;
+  /** Deleted here: what still was on its way (a lost connection, a fracture) must not bring its record back. */
+  removed = false;
   private tail: Promise<unknown> = Promise.resolve();
 
   constructor(deps: RelationshipDependencies, record: RelationshipRecord, marks: FractureLog, kept: FractureLog) {
@@ -111,6 +113,7 @@ export class Relationship {
    */
   async commit(request: Omit<CommitRequest, 'attributes'>, update: (record: RelationshipRecord) => RelationshipRecord, own: JsonObject = {}): Promise<number> {
     const { pool, volume } = this.deps;
+    if (this.removed) return pool.lastLabel;
     const prepared = this.store.prepare(update);
     const { label } = await pool.commit({
       ...request,

@@ -4,6 +4,7 @@ import { encodeBlockList, type BlockUpdate } from './block-list.ts';
 import { PeerLostError, PeerRefusedError, type Reply } from './peer.ts';
 import { MirrorTimeoutError, withTimeout } from './primary.ts';
 import { readMasked } from './region-read.ts';
+import { olderThanBase } from './record.ts';
 import { RegionSet } from './region-set.ts';
 import type { Relationship } from './relationship.ts';
 import { isZero } from './secondary.ts';
@@ -84,7 +85,7 @@ export class Resync {
     if (this.kind === 'full') rel.marks.markAll();
     const lock = rel.record.home === 'source' ? 'forward' : 'reverse';
     const begun = await rel.deps.peer.call('resync-begin', { relationship: rel.id, kind: this.kind, sizeBlocks, lock });
-    const theirs = RegionSet.fromBytes(rel.marks.regions.size, begun.body);
+    const theirs = this.older(begun.result) ? RegionSet.full(rel.marks.regions.size) : RegionSet.fromBytes(rel.marks.regions.size, begun.body);
     rel.marks.mark(theirs);
     rel.primary.markUnanswered();
     this.markIfEntriesWereLost(begun.result);
@@ -94,7 +95,11 @@ export class Resync {
     // What is dirty now goes to disk while it is still marked: it travels as resync blocks, compared, not as a list.
     await rel.deps.consistencyPoint('resync');
     const rootName = `resync-${runtime.random.id()}`;
-    await rel.deps.peer.call('join', { relationship: rel.id, logId: rel.deps.logId, through: rel.deps.log.lastSequence, inSync: false });
+    // The target will say that it holds everything through here: until it is copied, that has to be marked, durably.
+    const through = rel.deps.log.lastSequence;
+    await rel.marks.flush();
+    await rel.deps.peer.call('join', { relationship: rel.id, logId: rel.deps.logId, through, inSync: false });
+    if (rel.record.role !== 'primary' || rel.record.fracture !== null || rel.primary.mode === 'fracturing') throw new ResyncInterruptedError('the relationship was fractured');
     rel.primary.beginResync(rootName);
     // One step: everything logged before it is in the next consistency point, everything after it is forwarded.
     rel.primary.joined(rel.deps.log.lastSequence, false);
@@ -117,6 +122,15 @@ export class Resync {
       regionsDiffering: this.regionsDiffering, regionsCompared: this.regionsDone, bytesCopied: this.bytesCopied,
       bytesVolume: sizeBlocks * BLOCK_BYTES, ms: runtime.clock.nowMs() - this.startedMs,
     };
+  }
+
+  /** Disks of the target were replaced by an older copy: nothing it says of its marks or of births counts. */
+  private older(begun: JsonObject): boolean {
+    const { rel } = this;
+    if (!olderThanBase(rel.record, Number(begun['rootCp']))) return false;
+    rel.deps.runtime.covered('resync/older-copy');
+    rel.report('mirror/older-copy', 'alert', `${rel.deps.nameOf(rel.record.peerServerId)} holds an older image than it had committed; every region is compared`);
+    return true;
   }
 
   /** 3.12, 1: a target that no longer holds what it had confirmed is compared whole. */
@@ -183,7 +197,7 @@ export class Resync {
     } finally {
       unlock();
     }
-    if (this.rel.primary.mode === 'marked' || this.rel.primary.mode === 'fracturing') throw new ResyncInterruptedError('the relationship was fractured');
+    if (this.rel.primary.mode !== 'joined') throw new ResyncInterruptedError('the relationship was fractured');
     this.rel.marks.clear(regionSet(this.rel.marks.regions.size, regions));
     // Otherwise a source that dies later begins again.
     await this.rel.marks.flush();
@@ -285,7 +299,7 @@ export class Resync {
       rel.marks.clearAll();
       rel.kept.clearAll();
       rel.set({
-        image: 'Synchronized', lock: null, fracture: null, resync: null, forced: false, opening: '',
+        image: 'Synchronized', lock: null, fracture: null, resync: null, forced: false, opening: '', ends: [],
         generation: { ...rel.record.generation, bitmap: '' }, lastContactWallMs: rel.deps.runtime.clock.wallMs(),
       });
     };

@@ -2,7 +2,7 @@ import type { JsonObject } from '../pool/index.ts';
 import { BLOCK_BYTES } from '../volume/index.ts';
 import { textOf } from './message.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
-import { basePair, type FractureCause, type Generation } from './record.ts';
+import { basePair, olderThanBase, type FractureCause, type Generation } from './record.ts';
 import type { Relationship } from './relationship.ts';
 import type { Replication } from './replication.ts';
 import { Resync, ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
@@ -13,6 +13,7 @@ const RETRY_MAXIMUM_MS = 30_000;
 /** A resync that ran this long was not a flap: the next one starts without a wait. */
 const STEADY_MS = 10_000;
 const REGION_BLOCKS = 16;
+const KEPT_REGIONS_PER_ANSWER = 256;
 
 export interface RunningResync {
   readonly resync: Resync;
@@ -137,8 +138,7 @@ export class Roles {
     const { volume, runtime } = rel.deps;
     runtime.covered('roles/demoted');
     volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} serves this volume now` });
-    rel.primary.left();
-    volume.advance();
+    this.giveWay(rel);
     await rel.deps.consistencyPoint('role-swap');
     await rel.primary.settleRecovered(provenHeld(rel, theirs));
     await rel.serial(async () => {
@@ -146,6 +146,15 @@ export class Roles {
     });
     rel.report('mirror/fenced', 'warning', `came back as secondary: ${rel.deps.nameOf(rel.record.peerServerId)} was promoted meanwhile; ${String(rel.markedRegions)} regions were not shared`);
     rel.deps.announce();
+  }
+
+  /** What a strict mirror still held back is nobody's promise any more: its hosts are told so, and its regions are marked. */
+  private giveWay(rel: Relationship): void {
+    const { volume } = rel.deps;
+    rel.primary.markUnanswered();
+    volume.failPending('volume/not-owner', `${rel.deps.nameOf(rel.record.peerServerId)} serves this volume now`);
+    rel.primary.left();
+    volume.advance();
   }
 
   // --- the primary and its secondary ---------------------------------------------------------------------------------
@@ -162,7 +171,7 @@ export class Roles {
     this.replication.deps.gateChanged(rel.deps.volume.id);
     if (mine.image === 'NotEstablished') return this.startSoon(rel, 'full');
     const usable = theirs.image === 'Synchronized' || theirs.image === 'Consistent' || theirs.image === 'Outdated';
-    const clean = rel.marks.regions.isEmpty && theirs.markedRegions === 0 && this.sharedByLog(rel, theirs) && heldOf(rel, theirs) >= rel.primary.confirmedThrough && usable && mine.generation.current === theirs.generation.current;
+    const clean = !olderThanBase(mine, theirs.rootCp) && rel.marks.regions.isEmpty && theirs.markedRegions === 0 && this.sharedByLog(rel, theirs) && heldOf(rel, theirs) >= rel.primary.confirmedThrough && usable && mine.generation.current === theirs.generation.current;
     if (mine.fracture?.cause === 'admin') return;
     if (mine.forced) return;
     const unfractured = mine.fracture === null && mine.image !== 'OutOfSync' && mine.image !== 'Synchronizing';
@@ -189,8 +198,8 @@ export class Roles {
 
   /** Entries of a dead incarnation, beyond the end of this server's log: nobody here has them. */
   private beyondEnd(rel: Relationship, theirs: RelationshipView): boolean {
-    const first = rel.primary.firstSequence;
-    return theirs.position?.logId === rel.deps.logId && theirs.held > this.endOfLog && theirs.held < first;
+    const { held, position } = theirs;
+    return position?.logId === rel.deps.logId && (rel.record.ends ?? []).some((end) => held > end.last && held < end.next);
   }
 
   /** Both sides stand at the same record of the same log. */
@@ -204,9 +213,14 @@ export class Roles {
     const strict = this.strictlyHeld(rel);
     const through = strict ? Math.max(theirs.held, rel.primary.held) : log.lastSequence;
     await rel.deps.peer.call('join', { relationship: rel.id, logId, through, held: theirs.held, inSync: true });
+    // The target drains first, which takes time: a primary that parted meanwhile (peer wait, admin) owes what it acknowledged.
+    if (rel.record.role !== 'primary' || rel.record.fracture !== null || !rel.marks.regions.isEmpty || rel.primary.mode === 'fracturing') {
+      runtime.covered('handshake/parted-while-joining');
+      return this.retryLater(rel);
+    }
     rel.primary.joined(through, true);
     runtime.covered(strict ? 'handshake/strict-rejoined' : 'handshake/rejoined');
-    rel.set({ image: 'Synchronized', fracture: null, opening: '', lastContactWallMs: runtime.clock.wallMs() });
+    rel.set({ image: 'Synchronized', fracture: null, opening: '', ends: [], lastContactWallMs: runtime.clock.wallMs() });
     this.replication.deps.gateChanged(rel.deps.volume.id);
     await rel.commit({}, (record) => record);
     rel.report('mirror/synchronized', 'notice', 'synchronized again without a resync');
@@ -222,17 +236,17 @@ export class Roles {
     // An image in the middle of a sync is older than this side; only one that was in sync can hold what is missing here.
     if (rel.record.image !== 'Synchronized' || (theirs.image !== 'Synchronized' && theirs.image !== 'Consistent')) return;
     rel.deps.runtime.covered('handshake/took-kept-entries');
-    const reply = await rel.deps.peer.call('read-kept', { relationship: rel.id });
-    const regions = reply.result['regions'];
-    if (!Array.isArray(regions)) return;
-    for (const [i, region] of regions.map(Number).entries()) {
-      const bytes = reply.body.subarray(i * REGION_BLOCKS * BLOCK_BYTES, (i + 1) * REGION_BLOCKS * BLOCK_BYTES);
-      await this.takeRegion(rel, region, bytes);
+    for (let from = 0; from >= 0;) {
+      const reply = await rel.deps.peer.call('read-kept', { relationship: rel.id, from });
+      const regions = reply.result['regions'];
+      if (!Array.isArray(regions)) return;
+      for (const [i, region] of regions.map(Number).entries()) {
+        const bytes = reply.body.subarray(i * REGION_BLOCKS * BLOCK_BYTES, (i + 1) * REGION_BLOCKS * BLOCK_BYTES);
+        await this.takeRegion(rel, region, bytes);
+      }
+      from = Number(reply.result['next'] ?? -1);
     }
   }
-
-  /** Highest sequence of the own log before this incarnation began; set by the server at start. */
-  endOfLog = Number.MAX_SAFE_INTEGER;
 
   private async takeRegion(rel: Relationship, region: number, bytes: Uint8Array): Promise<void> {
     const { volume } = rel.deps;
@@ -246,18 +260,19 @@ export class Roles {
     }
   }
 
-  /** Answers with the regions kept at the last drain and their content here. */
-  async readKept(rel: Relationship): Promise<{ readonly result: JsonObject; readonly body: readonly Uint8Array[] }> {
+  /** Answers with the regions kept at the last drain from `from` on and their content here; `next`: where to go on, -1 at the end. */
+  async readKept(rel: Relationship, from: number): Promise<{ readonly result: JsonObject; readonly body: readonly Uint8Array[] }> {
     const regions: number[] = [];
     const body: Uint8Array[] = [];
-    for (let region = rel.kept.regions.next(0); region >= 0 && regions.length < 512; region = rel.kept.regions.next(region + 1)) {
+    let region = rel.kept.regions.next(from);
+    for (; region >= 0 && regions.length < KEPT_REGIONS_PER_ANSWER; region = rel.kept.regions.next(region + 1)) {
       const bytes = new Uint8Array(REGION_BLOCKS * BLOCK_BYTES);
       const count = Math.min(REGION_BLOCKS, rel.deps.volume.record.sizeBlocks - region * REGION_BLOCKS);
       await rel.deps.pool.read(rel.deps.volume.record.root, region * REGION_BLOCKS, count, bytes.subarray(0, count * BLOCK_BYTES));
       regions.push(region);
       body.push(bytes);
     }
-    return { result: { regions }, body };
+    return { result: { regions, next: region }, body };
   }
 
   // --- resync ------------------------------------------------------------------------------------------------------
@@ -332,11 +347,17 @@ export class Roles {
       rel.secondary.joined = false;
       await rel.secondary.drain();
       replayedRecords = rel.secondary.drainedSinceCommitted;
+      // The old primary's log may end before them: what was applied since the last common point is compared at its return.
+      const alone = !rel.kept.regions.isEmpty;
+      if (alone) {
+        rel.marks.mark(rel.kept.regions);
+        await rel.marks.flush();
+      }
       await rel.commit({}, (record) => ({
         ...record, role: 'primary', roleEpoch: record.roleEpoch + 1, forced: true, fenced: false, handingOver: false, image: 'Outdated',
         fracture: { cause: 'promotion', atWallMs: runtime.clock.wallMs(), sequence: 0 },
         opening: runtime.random.id(),
-        base: record.position === null ? null : basePair(record.home, record.position.ownCp, record.position.cp),
+        base: alone ? record.base : record.position === null ? null : basePair(record.home, record.position.ownCp, record.position.cp),
       }), { applied: { logId: log.logId, sequence: log.lastSequence } });
       rel.deps.volume.rootSwung(log.lastSequence);
     });
@@ -357,11 +378,14 @@ export class Roles {
         await rel.deps.consistencyPoint('role-swap');
         if (!rel.primary.inSync || rel.record.image !== 'Synchronized') throw new PeerRefusedError('the mirror is not synchronized', { code: 'R02' });
       } catch (error) {
-        volume.setGate({ kind: 'open' });
+        // A server that was suspended meanwhile has closed it.
+        if (volume.gate.kind === 'held') volume.setGate({ kind: 'open' });
         throw error;
       }
       await rel.serial(async () => {
-        if (!rel.primary.inSync) throw new PeerRefusedError('the mirror left its synchronization meanwhile', { code: 'R02' });
+        // A strict mirror that was lost and is back has opened the gate: what hosts wrote since is not in the last point.
+        const quiet = volume.gate.kind === 'held' && volume.dirtyBlocks === 0;
+        if (!rel.primary.inSync || rel.primary.holdsHosts || !quiet) throw new PeerRefusedError('the mirror left its synchronization meanwhile', { code: 'R02' });
         rel.primary.left();
         await rel.commit({}, (record) => ({ ...record, role: 'secondary', fracture: null, opening: '', handingOver: true }));
         volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} takes this volume over` });
@@ -414,8 +438,7 @@ export class Roles {
   async yieldTo(rel: Relationship, roleEpoch: number): Promise<void> {
     const { volume, runtime } = rel.deps;
     volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} was chosen to survive` });
-    rel.primary.left();
-    volume.advance();
+    this.giveWay(rel);
     if (volume.dirtyBlocks > 0) await rel.deps.consistencyPoint('role-swap');
     await rel.primary.settleRecovered(0);
     await rel.serial(async () => {

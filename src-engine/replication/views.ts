@@ -16,6 +16,8 @@ export interface RelationshipView {
   /** False while this side still drains what it held when the connection ended: its view is about to change. */
   readonly settled: boolean;
   readonly position: MirrorPosition | null;
+  /** CP number of the present root in the own pool: an older one than the base pair names is an older copy. */
+  readonly rootCp: number;
   readonly forced: boolean;
   readonly fencedAdmin: boolean;
   readonly logId: string;
@@ -35,6 +37,7 @@ export function viewOf(rel: Relationship): RelationshipView {
     held: rel.secondary.held,
     settled: !rel.secondary.leaving,
     position: record.position,
+    rootCp: rel.deps.volume.record.cp,
     forced: record.forced,
     fencedAdmin: record.fracture?.cause === 'admin',
     logId: rel.deps.logId,
