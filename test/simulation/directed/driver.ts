@@ -128,9 +128,9 @@ export class Driver {
     await this.until(`${site.id} comes up`, () => site.serving);
   }
 
-  link(up: boolean, latencyMs = 1): void {
+  link(up: boolean, latencyMs = 1, bandwidthBytesPerSecond = 1_000_000_000): void {
     this.campaign.note(`link ${up ? 'good' : 'cut'}`);
-    this.campaign.world.links.setLink(this.site(0).id, this.site(1).id, { latencyMs, up });
+    this.campaign.world.links.setLink(this.site(0).id, this.site(1).id, { latencyMs, bandwidthBytesPerSecond, up });
   }
 
   async act(subject: Subject, side: number, action: string, options: ActionOptions = { confirmed: true, force: true }): Promise<void> {

@@ -95,7 +95,7 @@ export function entriesBeyondTheEnd(): DirectedScenario {
   };
 }
 
-/** The link goes while the destination asks for blocks of a consistency point: what it staged belongs to no later one. */
+/** The link goes in the middle of the list of a consistency point: what was staged of it belongs to no later one. */
 export function cutInPrepare(): DirectedScenario {
   return {
     plan: smallLab({ volumes: [{ name: 'v0' }], closeDetectMs: 30 }),
@@ -105,13 +105,13 @@ export function cutInPrepare(): DirectedScenario {
       for (let round = 0; round < 3; round++) {
         driver.link(true);
         await driver.synchronized(subject, 0);
-        driver.link(true, 50);
-        // A part of a block cannot be taken from the mirror log: the destination asks for the whole block.
-        for (let i = 0; i < 6; i++) campaign.change(subject, 0, 'write', random.below(BLOCKS * 8), 1, () => undefined);
-        await driver.write(subject, 0, random.below(BLOCKS), 2);
+        // A part of a block cannot be taken from the mirror log: the list carries whole blocks, in several messages.
+        for (let block = 0; block < 160; block++) campaign.change(subject, 0, 'write', block * 8 + random.below(8), 1, () => undefined);
+        await driver.wait(300);
+        driver.link(true, 5, 2_000_000);
         let cut = false;
         driver.atPhase(driver.site(0), 'write', () => {
-          campaign.world.schedule(random.between(60, 140), 'cut', () => {
+          campaign.world.schedule(random.between(150, 300), 'cut', () => {
             driver.link(false);
             cut = true;
           });
