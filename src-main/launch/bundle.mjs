@@ -14,6 +14,7 @@ const assets = join(renderer, 'assets');
 const NOT_LOADED = [
   /^http:\/\/www\.w3\.org\//,
   /^http:\/\/(localhost|orpc)\b/,
+  /^https:\/\/github\.com\/ungap\/url-search-params/,
   /^https:\/\/(react\.dev|reactrouter\.com|react\.i18next\.com|www\.i18next\.com|mantine\.dev)\//,
 ];
 /** Things that load: never with a foreign address, whatever the host. */
