@@ -45,7 +45,7 @@ export class StorageServer implements StorageServerFace {
   private backToBackSinceMs: number | null = null;
   private advanceScheduled = false;
   /** Mirrored volumes that were primary at the start and have not met their peer yet. */
-  private readonly awaiting = new Set<string>();
+  private readonly awaiting = new Map<string, object>();
 
   constructor(deps: ServerDependencies) {
     this.deps = deps;
@@ -106,12 +106,12 @@ export class StorageServer implements StorageServerFace {
     this.compose();
     await this.openVolumes(endOfLog, lost);
     await this.replay(records);
-    await this.log.start({ sequenceFloor: endOfLog + SEQUENCE_STRIDE });
     const replication = this.replication;
     if (replication === null) throw new Error('composed');
-    replication.roles.endOfLog = endOfLog;
+    const primaries = replication.all().filter((rel) => rel.record.role === 'primary');
+    await Promise.all(primaries.map((rel) => rel.primary.rememberEnd(endOfLog, endOfLog + SEQUENCE_STRIDE + 1)));
+    await this.log.start({ sequenceFloor: endOfLog + SEQUENCE_STRIDE });
     for (const rel of replication.all()) {
-      rel.primary.firstSequence = this.log.lastSequence;
       rel.primary.holdAtStart();
       if (rel.record.role === 'primary' && rel.record.image === 'Synchronizing') rel.set({ image: 'OutOfSync' });
     }
@@ -262,8 +262,7 @@ export class StorageServer implements StorageServerFace {
     volume.setGate({ kind: 'held', reason: 'the loss was acknowledged; its mirror is asked first' });
     const rel = this.relationshipOfVolume(volumeId);
     if (rel?.record.role === 'primary') {
-      this.awaiting.add(volumeId);
-      this.deps.runtime.clock.after(this.deps.settings.peerWaitMs, () => { this.endPeerWait(); });
+      this.awaitPeer(volumeId);
       this.replication?.announce(rel.id);
     }
     this.admitVolume(volumeId);
@@ -333,16 +332,21 @@ export class StorageServer implements StorageServerFace {
   // --- admission ---------------------------------------------------------------------------------------------------
 
   private admit(): void {
-    for (const rel of this.replication?.all() ?? []) if (rel.record.role === 'primary') this.awaiting.add(rel.deps.volume.id);
+    for (const rel of this.replication?.all() ?? []) if (rel.record.role === 'primary') this.awaitPeer(rel.deps.volume.id);
     for (const volume of this.volumesById.values()) this.admitVolume(volume.id);
-    if (this.awaiting.size > 0) this.deps.runtime.clock.after(this.deps.settings.peerWaitMs, () => { this.endPeerWait(); });
+  }
+
+  private awaitPeer(volumeId: string): void {
+    const wait = {};
+    this.awaiting.set(volumeId, wait);
+    // A wait that ended and began anew has its whole time again.
+    this.deps.runtime.clock.after(this.deps.settings.peerWaitMs, () => { if (this.awaiting.get(volumeId) === wait) this.endPeerWait([volumeId]); });
   }
 
   /** Primary bias: nobody was heard for `peerWaitMs`; mirrored volumes serve as fractured (architecture.md 5). */
-  endPeerWait(): void {
-    const waited = [...this.awaiting];
-    this.awaiting.clear();
-    for (const volumeId of waited) {
+  endPeerWait(volumeIds: readonly string[] = [...this.awaiting.keys()]): void {
+    for (const volumeId of volumeIds) {
+      this.awaiting.delete(volumeId);
       const rel = this.relationshipOfVolume(volumeId);
       if (rel?.record.role !== 'primary' || rel.deps.volume.gate.kind !== 'held' || rel.record.image === 'Diverged') continue;
       this.deps.runtime.covered('server/primary-bias');
@@ -358,7 +362,7 @@ export class StorageServer implements StorageServerFace {
     if (volume === undefined || this.state.kind !== 'up') return;
     const rel = this.relationshipOfVolume(volumeId);
     // An image that became equal to its source again misses nothing any more.
-    if (rel?.record.role === 'secondary' && rel.record.image === 'Synchronized' && this.nvFailed.has(volumeId)) void this.endNvFail(volumeId);
+    if (rel?.record.role === 'secondary' && rel.record.image === 'Synchronized' && this.nvFailed.has(volumeId)) this.endNvFail(volumeId).catch(() => undefined);
     const lost = this.nvFailed.get(volumeId);
     if (lost !== undefined && rel?.record.role !== 'secondary') return volume.setGate({ kind: 'closed', code: 'volume/offline', message: lost });
     if (rel === undefined) return volume.setGate({ kind: 'open' });
@@ -373,7 +377,11 @@ export class StorageServer implements StorageServerFace {
     // A copy that is no longer in sync says so durably: hosts may write here once the peer cannot have been promoted unseen.
     const apart = rel.record.fracture !== null || rel.record.image === 'OutOfSync' || rel.record.image === 'Synchronizing' || rel.record.image === 'Outdated';
     const met = !this.awaiting.has(volumeId) || this.handshakeDone(rel);
-    if (!fresh && !rel.primary.inSync && !(apart && met)) return;
+    if (!fresh && !rel.primary.inSync && !(apart && met)) {
+      // Made primary by a planned swap: if the other side is lost before it joins, primary bias holds here as after a start.
+      if (!apart && !this.awaiting.has(volumeId)) this.awaitPeer(volumeId);
+      return;
+    }
     this.awaiting.delete(volumeId);
     volume.setGate({ kind: 'open' });
   }
