@@ -256,7 +256,10 @@ export class Roles {
       if (offset >= volume.sizeBytes) break;
       const own = await volume.read(offset, BLOCK_BYTES);
       if (own.every((byte, at) => byte === theirs[at])) continue;
-      await volume.writeInternal(offset, theirs);
+      // A strict mirror acknowledges nothing before it is in sync again: being in the log is enough here.
+      const written = volume.writeInternal(offset, theirs);
+      if (rel.primary.holdsHosts) written.catch(() => undefined);
+      else await written;
     }
   }
 

@@ -219,7 +219,7 @@ export class ConsistencyPoints {
       }
       enter('sync');
     };
-    const mirrors = part.volumes.map((v) => v.session?.prepare(v.image ?? EMPTY_IMAGE, v.stage?.birth ?? part.cp, sealed.lastSequence));
+    const mirrors = part.volumes.map((v) => v.session?.prepare(v.image ?? EMPTY_IMAGE, v.stage?.birth ?? v.volume.record.cp, sealed.lastSequence));
     await Promise.all([local(), ...mirrors]);
     enter('prepared');
   }

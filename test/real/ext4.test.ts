@@ -49,6 +49,7 @@ it('a real ext4 file system survives mirroring, the loss of its site, failover, 
   // The source's site is gone; what the destination holds is a file system without a scratch.
   const fault = await client.fault.inject({ fault: { kind: 'site-loss', site: 'north' } });
   await until(async () => ((await client.site.show({ site: 'north' })).state === 'lost' ? null : 'the site is lost'));
+  await until(async () => ((await client.mirror.show({ mirror: 'ledger' })).imageState === 'Synchronized' ? 'the loss is noticed' : null));
   expect(await cli(lab, ['mirror', 'failover', 'ledger', '--force', '--yes'])).toMatchObject({ code: 0 });
   await exported('ledger-copy', 'failed-over.img');
   expect(hashOf(at('failed-over.img'))).toBe(hashOf(at('disk.img')));
