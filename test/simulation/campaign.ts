@@ -300,7 +300,7 @@ export class Campaign {
         return ended(this.codeOf(error, `${kind} ${String(id)}`));
       }
       const wrong = model.ended(side, write, error === null);
-      if (watched) this.note(`${site.id}: ended ${kind} ${String(id)} of ${subject.volumeId(side)}: ${error === null ? 'acknowledged' : String(error)}`);
+      if (watched) this.note(`${site.id}: ended ${kind} ${String(id)} of ${subject.volumeId(side)}: ${error === null ? 'acknowledged' : describeError(error)}`);
       if (wrong !== null) this.violate(wrong);
       if (error === null) this.acknowledged++;
       if (error === null && subject.alone?.side === side && this.world.steps > subject.alone.step) subject.wroteAlone = side;
@@ -354,7 +354,7 @@ export class Campaign {
   private codeOf(error: unknown, what: string): string | null {
     if (error === null) return null;
     if (!(error instanceof VolumeError)) {
-      this.violate(`${what}: a host got something that is no VolumeError: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      this.violate(`${what}: a host got something that is no VolumeError: ${error instanceof Error ? (error.stack ?? error.message) : describeError(error)}`);
       return 'unknown';
     }
     if (error.code === 'volume/out-of-range' || error.code === 'volume/media-error') this.violate(`${what}: ${error.code}: ${error.message}`);
@@ -470,4 +470,8 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
     seed, violation: campaign.violation, trace: campaign.trace, virtualMs: world.nowMs, marks: world.marks, fingerprint: world.fingerprint,
     steps: world.steps, profile: options.directed ?? campaign.nemesis.profile, acknowledged: campaign.acknowledged,
   };
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? error.message : typeof error === 'string' ? error : JSON.stringify(error);
 }
