@@ -5,7 +5,7 @@ import type { PoolCore } from './core.ts';
 import { appendDeadlist, deadlistBlocks, EMPTY_DEADLIST, readDeadlist } from './deadlist.ts';
 import { PointerList } from './page.ts';
 import { encodeRecord, RECORD_BLOCKS } from './records.ts';
-import type { StoredKeptRoot, StoredRecord } from './records.ts';
+import type { Deadlist, StoredKeptRoot, StoredRecord } from './records.ts';
 import { newRecord } from './request.ts';
 import type { CommitRequest } from './request.ts';
 import type { SpaceMap } from './spacemap.ts';
@@ -92,6 +92,8 @@ export class CommitDraft {
     for (const stage of this.#stages) stage.endCommit();
   }
 
+  /** A deadlist of this draft may still lie in the writer's memory. */
+  #listsInMemory = false;
   readonly #stageCommits = new Map<Stage, (visit: (pbn: number) => void) => void>();
 
   async #stage(stage: Stage): Promise<void> {
@@ -120,8 +122,23 @@ export class CommitDraft {
       const target = superseded.birth(i) <= newest.cp ? dead : this.freed;
       target.push(superseded.pbn(i), superseded.birth(i));
     }
-    const deadlist = await appendDeadlist(this.#core, newest.deadlist, dead, this.number, this.#sink, this.freed);
+    const deadlist = await this.#append(newest.deadlist, dead);
     this.#put({ ...record, keptRoots: [...record.keptRoots.slice(0, -1), { ...newest, deadlist }] });
+  }
+
+  async #append(list: Deadlist, entries: PointerList): Promise<Deadlist> {
+    await this.#readable();
+    const appended = await appendDeadlist(this.#core, list, entries, this.number, this.#sink, this.freed);
+    if (appended !== list) this.#listsInMemory = true;
+    return appended;
+  }
+
+  /** Requests that share a label may read deadlists that an earlier one of them wrote: what still lies in memory goes out first. */
+  async #readable(): Promise<void> {
+    if (!this.#listsInMemory) return;
+    this.#listsInMemory = false;
+    this.#core.runtime.covered('pool/deadlist-read-in-its-label');
+    await this.writer.flush();
   }
 
   #keep(keep: NonNullable<CommitRequest['keep']>[number]): void {
@@ -145,6 +162,7 @@ export class CommitDraft {
     assert(kept !== undefined, 'validated');
     this.#core.runtime.covered('pool/kept-root-release');
     const older = record.keptRoots[at - 1];
+    await this.#readable();
     const entries = await readDeadlist(this.#core, kept.deadlist);
     const merged = new PointerList();
     for (let i = 0; i < entries.length; i++) {
@@ -154,7 +172,7 @@ export class CommitDraft {
     await deadlistBlocks(this.#core, kept.deadlist, this.freed);
     const keptRoots = record.keptRoots.filter((_, i) => i !== at);
     if (older !== undefined) {
-      const deadlist = await appendDeadlist(this.#core, older.deadlist, merged, this.number, this.#sink, this.freed);
+      const deadlist = await this.#append(older.deadlist, merged);
       keptRoots[at - 1] = { ...older, deadlist };
     }
     this.#put({ ...record, keptRoots });
@@ -164,6 +182,7 @@ export class CommitDraft {
     const record = this.#record(volumeId);
     const kept = record.keptRoots.at(-1);
     assert(kept !== undefined && kept.name === to, 'validated');
+    await this.#readable();
     // Everything born after the kept root is reachable from the current one only; everything on the deadlist is live again.
     await this.#collect(record.root, kept.cp, this.freed);
     await deadlistBlocks(this.#core, kept.deadlist, this.freed);
@@ -173,6 +192,7 @@ export class CommitDraft {
 
   async #remove(id: string): Promise<void> {
     const record = this.#record(id);
+    await this.#readable();
     await this.#collect(record.root, 0, this.freed);
     for (const kept of record.keptRoots) {
       this.freed.addAll(await readDeadlist(this.#core, kept.deadlist));
