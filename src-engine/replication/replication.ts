@@ -269,9 +269,19 @@ export class Replication {
     return parts.keeper;
   }
 
-  private async openKeeper(serverId: string, anchorVolumeId: string): Promise<Keeper> {
+  /**
+   * The volume on whose array the mirror log lies: that of the relationship which joined first. A server with several
+   * arrays must find it there again, or what it holds for the others would be forgotten.
+   */
+  private async anchorOf(name: string, volumeId: string): Promise<string> {
+    for (const id of [volumeId, ...this.all().map((rel) => rel.deps.volume.id)]) if (await this.deps.sharedFileExists(id, name)) return id;
+    return volumeId;
+  }
+
+  private async openKeeper(serverId: string, wantedVolumeId: string): Promise<Keeper> {
     const { runtime, settings } = this.deps;
     const names = [`mirror-${serverId}-a.log`, `mirror-${serverId}-b.log`] as const;
+    const anchorVolumeId = await this.anchorOf(names[0], wantedVolumeId);
     const sizeBytes = settings.logHalfBytes + 2 * MIRROR_LOG_RESERVE_BYTES;
     const open = async (name: string): Promise<StorageFile> => this.deps.sharedFile(anchorVolumeId, name, sizeBytes, true);
     const options = { names, logId: `mirror ${serverId}`.slice(0, 32), halfBytes: sizeBytes, reserveBytes: MIRROR_LOG_RESERVE_BYTES };
