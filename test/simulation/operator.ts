@@ -30,6 +30,7 @@ export function describe(subject: Subject): string {
  * `patient`: only what asks for an admin; otherwise also a full sync.
  */
 export function repair(campaign: Campaign, subject: Subject, random: Prng, patient: boolean): void {
+  if (subject.relationshipId === null) return;
   const statuses = [subject.status(0), subject.status(1)];
   const wishes = [
     'resume', 'resolve', 'reverse-resync', 'resync',
