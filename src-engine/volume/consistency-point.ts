@@ -203,7 +203,9 @@ export class ConsistencyPoints {
     const old = log.sealed;
     assert(old !== null, 'a log that cannot switch halves has a sealed one');
     runtime.covered('cp/covers-both-halves');
-    return { index: old.index, firstSequence: old.firstSequence, lastSequence: log.lastSequence };
+    // A log that is suspended waits for this point to free a half: what it could not make durable counts as not applied.
+    const through = log.state === 'suspended' ? log.durableSequence : log.lastSequence;
+    return { index: old.index, firstSequence: old.firstSequence, lastSequence: through };
   }
 
   /** Step 2: blocks and map pages to free stripes through RAID, the mirrors' lists at the same time. */

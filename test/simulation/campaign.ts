@@ -6,7 +6,7 @@ import { VolumeError } from '../../src-engine/volume/index.ts';
 import { Host } from './hosts.ts';
 import { VolumeModel, type Write } from './model.ts';
 import { Nemesis, type ProfileName } from './nemesis.ts';
-import { directed, Driver, type DirectedName, type DirectedScenario } from './directed/index.ts';
+import { DIRECTED, directed, Driver, type DirectedName, type DirectedScenario } from './directed/index.ts';
 import { planLab, type LabPlan, type VolumePlan } from './plan.ts';
 import { Site } from './site.ts';
 import { finish } from './finish.ts';
@@ -88,6 +88,8 @@ interface Request {
 const ENDS_ALONE = new Set(['mirror/resync-started', 'mirror/synchronized', 'mirror/failover', 'mirror/role-swapped', 'mirror/fenced', 'mirror/rolled-back', 'mirror/split-brain']);
 
 const TRACE_LINES = 400;
+/** Of so many seeds without a named scenario, one is a directed sequence. */
+const DIRECTED_EVERY = 20;
 /** Errors that a failed or interrupted action of an admin may carry. */
 const EXPECTED_FAILURES = new Set(['PeerLostError', 'PeerRefusedError', 'ResyncInterruptedError', 'MirrorTimeoutError', 'VolumeError']);
 
@@ -114,13 +116,17 @@ export class Campaign {
   healed = false;
   /** What a directed scenario waits for. */
   onPhase: ((site: Site, phase: CpPhase) => void) | null = null;
+  /** The directed sequence that this seed is, if it is one. */
+  readonly sequence: DirectedName | null;
   private readonly scenario: DirectedScenario | null;
 
   constructor(seed: number, options: SeedOptions) {
     this.verbose = options.verbose === true;
     this.watch = options.watch ?? null;
     const probe = createSimulatedWorld({ seed });
-    this.scenario = options.directed === undefined ? null : directed(options.directed);
+    const sequence = options.directed ?? (options.profile === undefined && seed % DIRECTED_EVERY === DIRECTED_EVERY - 1 ? DIRECTED[Math.floor(seed / DIRECTED_EVERY) % DIRECTED.length] : undefined);
+    this.sequence = sequence ?? null;
+    this.scenario = sequence === undefined ? null : directed(sequence);
     this.plan = this.scenario?.plan ?? planLab(probe.random.fork());
     this.world = createSimulatedWorld({ seed, closeDetectMs: this.plan.closeDetectMs, ...(options.planted === undefined ? {} : { planted: options.planted }) });
     this.random = this.world.random.fork();
@@ -468,7 +474,7 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   const { world } = campaign;
   return {
     seed, violation: campaign.violation, trace: campaign.trace, virtualMs: world.nowMs, marks: world.marks, fingerprint: world.fingerprint,
-    steps: world.steps, profile: options.directed ?? campaign.nemesis.profile, acknowledged: campaign.acknowledged,
+    steps: world.steps, profile: campaign.sequence ?? campaign.nemesis.profile, acknowledged: campaign.acknowledged,
   };
 }
 

@@ -5,6 +5,7 @@
 import type { DirectedScenario } from './driver.ts';
 import { labelCrashes } from './labels.ts';
 import { aloneAndGone, failedLogSync, halfFreed, swappedAndRestarted } from './log.ts';
+import { littleRoom, syncTakenBack } from './room.ts';
 import { cutInPrepare, cutInResync, entriesBeyondTheEnd, numbersApart, stagedWhileOthersWrite, writesAheadOfResync } from './sync.ts';
 
 const SCENARIOS = {
@@ -19,6 +20,8 @@ const SCENARIOS = {
   'entries-beyond-the-end': entriesBeyondTheEnd,
   'cut-in-prepare': cutInPrepare,
   'staged-while-others-write': stagedWhileOthersWrite,
+  'little-room': littleRoom,
+  'sync-taken-back': syncTakenBack,
 } as const satisfies Record<string, () => DirectedScenario>;
 
 export type DirectedName = keyof typeof SCENARIOS;

@@ -1,0 +1,54 @@
+/** A pool with hardly any room, and a sync that is taken back. */
+import type { DirectedScenario } from './driver.ts';
+import { smallLab } from './driver.ts';
+
+/** A volume that fills most of its pool is overwritten all over, read through kept roots, and loses power. */
+export function littleRoom(): DirectedScenario {
+  return {
+    plan: { ...smallLab({ sites: 1, diskBytes: 2_097_152, volumes: [{ name: 'v0', destination: null, sizeBytes: 1024 * 1024 }] }), tight: true },
+    async run(driver) {
+      const { random, campaign } = driver;
+      const subject = driver.subject();
+      const site = driver.site(0);
+      for (let round = 0; round < 60; round++) {
+        for (let i = 0; i < 12; i++) driver.begin(subject, 0, random.below(252), 1 + random.below(4));
+        await driver.wait(random.between(0, 20));
+        if (random.chance(0.3)) campaign.view(subject, 0);
+        if (random.chance(0.2)) {
+          let crashed = false;
+          campaign.world.schedule(random.between(0, 15), 'crash', () => {
+            driver.crash(site);
+            crashed = true;
+          });
+          driver.ask(site);
+          await driver.until('the crash', () => crashed);
+          await driver.boot(site);
+        } else await driver.point(site);
+      }
+    },
+  };
+}
+
+/** A resync breaks off with its source; the target goes back to what it held before. */
+export function syncTakenBack(): DirectedScenario {
+  return {
+    plan: smallLab({ volumes: [{ name: 'v0' }] }),
+    async run(driver) {
+      const { random } = driver;
+      const subject = driver.subject();
+      await driver.synchronized(subject, 0);
+      for (let i = 0; i < 6; i++) await driver.write(subject, 0, random.below(250));
+      await driver.act(subject, 0, 'fracture');
+      for (let block = 0; block < 256; block += 8) await driver.write(subject, 0, block);
+      driver.link(true, 10);
+      await driver.act(subject, 0, 'resync');
+      await driver.until('the resync has copied some', () => (subject.status(0)?.resync?.regionsDone ?? 0) >= 3);
+      driver.crash(driver.site(0));
+      await driver.until('the target is out of sync', () => subject.status(1)?.imageState === 'OutOfSync');
+      await driver.act(subject, 1, 'rollback');
+      driver.campaign.view(subject, 1);
+      await driver.wait(500);
+      await driver.boot(driver.site(0));
+    },
+  };
+}
