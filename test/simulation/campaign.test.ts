@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { runSeed, type SeedResult } from './campaign.ts';
 
 /** Seeds that every run takes: found bugs once, or reach rare places. */
-const FIXED_SEEDS = [6, 9, 11, 20, 40, 57, 84, 111, 115, 128, 1003, 1005, 1013, 1062];
+const FIXED_SEEDS = [6, 9, 11, 20, 40, 57, 84, 111, 115, 128, 1003, 1005, 1013, 1062, 5089, 5153];
 const BUDGET_MS = 40_000;
 
 function report(result: SeedResult): string {
