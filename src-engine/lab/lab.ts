@@ -792,16 +792,15 @@ export class Lab {
         { field: 'sizeBytes' },
       );
     const mirror = this.topology.mirrorOfVolume(volume.id);
-    // The destination first: the source must never hold what the copy has no place for.
-    const ids = mirror === undefined ? [volume.id] : [mirror.destinationVolumeId, mirror.sourceVolumeId];
-    for (const id of ids) this.volumes.unit(this.topology.volumes.get(id)).need();
-    for (const id of ids) {
-      const record = this.topology.volumes.get(id);
-      if (record.sizeBytes >= sizeBytes) continue;
-      await this.volumes.unit(record).ask((face) => face.growVolume(id, sizeBytes));
-      this.topology.volumes.put({ ...record, sizeBytes });
-    }
-    return this.topology.volumes.get(volume.id);
+    // The fracture logs of a relationship are made for the size that both volumes had when it was created.
+    if (mirror !== undefined)
+      refuse(
+        'volume/mirrored',
+        `${volume.name} belongs to the mirror ${mirror.name}, whose change tracking has a fixed size.`,
+        `Delete the mirror, grow both volumes, and mirror them again.`,
+      );
+    await this.volumes.unit(volume).ask((face) => face.growVolume(volume.id, sizeBytes));
+    return this.topology.volumes.put({ ...volume, sizeBytes });
   }
 
   async deleteVolume(volume: VolumeRecord, confirm: string | undefined): Promise<void> {

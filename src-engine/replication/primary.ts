@@ -185,8 +185,10 @@ export class PrimarySide implements VolumeMirror {
     this.forwarding = required ? { kind: 'required', requiredAfter: 0 } : { kind: 'joined', acknowledges: !this.strictHold };
     if (required) this.strictHold = false;
     this.transitionArmed = false;
-    this.strictTimer?.cancel();
-    this.strictTimer = null;
+    if (!this.strictHold) {
+      this.strictTimer?.cancel();
+      this.strictTimer = null;
+    }
     this.rel.deps.stream.append({
       kind: 'join',
       relationshipId: this.rel.id,
@@ -264,6 +266,7 @@ export class PrimarySide implements VolumeMirror {
     if (fracture?.cause === 'admin' || fracture?.cause === 'promotion') return;
     this.forwarding = { kind: 'required', requiredAfter: 0 };
     this.strictHold = true;
+    this.armStrictTimer();
   }
 
   connectionLost(reason: string): void {
@@ -283,7 +286,7 @@ export class PrimarySide implements VolumeMirror {
 
   /** `strict`: nothing is acknowledged until the mirror is back; after `strictTimeoutMs` requests fail. */
   private holdStrictly(reason: string): void {
-    const { volume, runtime, settings } = this.rel.deps;
+    const { volume, runtime } = this.rel.deps;
     this.membership++;
     this.listening = false;
     this.strictHold = true;
@@ -293,13 +296,19 @@ export class PrimarySide implements VolumeMirror {
     this.rel.report('mirror/strict-waiting', 'critical', `writes wait for the mirror (${reason}); policy strict`);
     if (volume.gate.kind === 'open')
       volume.setGate({ kind: 'held', reason: 'the mirror does not answer; policy strict' });
-    const expire = (): void => {
+    this.armStrictTimer();
+  }
+
+  /** As long as hosts are held, what waits fails after `strictTimeoutMs`, again and again. */
+  private armStrictTimer(): void {
+    const { volume, runtime, settings } = this.rel.deps;
+    this.strictTimer?.cancel();
+    this.strictTimer = runtime.clock.after(settings.strictTimeoutMs, () => {
+      if (!this.strictHold) return;
       volume.failWaiting('volume/mirror-timeout', 'the mirror did not answer in time; policy strict');
       volume.failPending('volume/mirror-timeout', 'the mirror did not answer in time; policy strict');
-      this.strictTimer = runtime.clock.after(settings.strictTimeoutMs, expire);
-    };
-    this.strictTimer?.cancel();
-    this.strictTimer = runtime.clock.after(settings.strictTimeoutMs, expire);
+      this.armStrictTimer();
+    });
   }
 
   /**

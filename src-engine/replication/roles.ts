@@ -9,6 +9,7 @@ import { Resync, ResyncInterruptedError, resyncResultJson, type ResyncKind, type
 import { viewFromJson, viewOf, viewToJson, writersOf, type RelationshipView } from './views.ts';
 
 const RETRY_MS = 500;
+const REFUSED_RETRY_MS = 5_000;
 const RETRY_MAXIMUM_MS = 30_000;
 /** A resync that ran this long was not a flap: the next one starts without a wait. */
 const STEADY_MS = 10_000;
@@ -336,7 +337,10 @@ export class Roles {
     if (!(error instanceof ResyncInterruptedError) && !(error instanceof PeerLostError) && !(error instanceof PeerRefusedError)) rel.failed('a resync', error);
     if (rel.primary.mode === 'joined' || rel.primary.mode === 'required') await rel.primary.fracture('peer', reason);
     if (rel.record.image === 'Synchronizing') await rel.change({ image: 'OutOfSync', resync: null });
-    if (rel.deps.peer.connected && !(error instanceof PeerRefusedError)) this.retryLater(rel);
+    if (!rel.deps.peer.connected) return;
+    // A refusal (no room, say) may be gone later; until then it is asked rarely.
+    if (error instanceof PeerRefusedError) rel.deps.runtime.clock.after(REFUSED_RETRY_MS, () => { this.reconsider(rel); });
+    else this.retryLater(rel);
   }
 
   // --- promotion and swap ------------------------------------------------------------------------------------------
@@ -377,7 +381,10 @@ export class Roles {
     if (rel.record.role === 'primary') {
       volume.setGate({ kind: 'held', reason: 'a planned role swap runs' });
       try {
-        await volume.quiet();
+        // Writes that a strict mirror holds back would never become quiet.
+        const { clock } = runtime;
+        const quiet = await Promise.race([volume.quiet().then(() => true), clock.sleep(rel.deps.settings.strictTimeoutMs).then(() => false)]);
+        if (!quiet) throw new PeerRefusedError('writes wait for the mirror', { code: 'R02' });
         await rel.deps.consistencyPoint('role-swap');
         if (!rel.primary.inSync || rel.record.image !== 'Synchronized') throw new PeerRefusedError('the mirror is not synchronized', { code: 'R02' });
       } catch (error) {
@@ -385,13 +392,17 @@ export class Roles {
         if (volume.gate.kind === 'held') volume.setGate({ kind: 'open' });
         throw error;
       }
-      await rel.serial(async () => {
+      const demoted = rel.serial(async () => {
         // A strict mirror that was lost and is back has opened the gate: what hosts wrote since is not in the last point.
         const quiet = volume.gate.kind === 'held' && volume.dirtyBlocks === 0;
         if (!rel.primary.inSync || rel.primary.holdsHosts || !quiet) throw new PeerRefusedError('the mirror left its synchronization meanwhile', { code: 'R02' });
         rel.primary.left();
         await rel.commit({}, (record) => ({ ...record, role: 'secondary', fracture: null, opening: '', handingOver: true }));
         volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} takes this volume over` });
+      });
+      await demoted.catch((error: unknown) => {
+        if (rel.record.role === 'primary' && volume.gate.kind === 'held' && !rel.primary.holdsHosts) volume.setGate({ kind: 'open' });
+        throw error;
       });
     }
     runtime.covered('roles/swap-demoted');
