@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test as base, expect, type ConsoleMessage, type Page } from '@playwright/test';
-import { desktop, headless } from './launch.ts';
+import { desktop, headless, type Running } from './launch.ts';
 
 export interface HostOptions {
   hostKind: 'desktop' | 'headless';
@@ -26,19 +26,22 @@ class Watch {
   }
 }
 
-export const test = base.extend<HostOptions & { console: Page }>({
+export const test = base.extend<HostOptions & { running: Running; console: Page }>({
   hostKind: ['headless', { option: true }],
-  console: async ({ hostKind }, use, testInfo) => {
+  running: async ({ hostKind }, use, testInfo) => {
     const directory = await mkdtemp(join(tmpdir(), 'lockstep-e2e-'));
     const lab = join(directory, 'lab');
     const host = hostKind === 'headless' ? await headless(lab) : await desktop(lab, join(directory, 'home'));
     const watch = new Watch(host.page);
-    await use(host.page);
+    await use(host);
     if (testInfo.status !== testInfo.expectedStatus)
       await testInfo.attach('screen', { body: await host.page.screenshot(), contentType: 'image/png' });
     await host.stop();
     await rm(directory, { recursive: true, force: true });
     expect(watch.complaints).toEqual([]);
+  },
+  console: async ({ running }, use) => {
+    await use(running.page);
   },
 });
 

@@ -9,6 +9,8 @@ export interface Running {
   page: Page;
   /** Process that holds the lab. */
   pid: number;
+  /** Does what makes the console save a file, and answers with where it was saved. */
+  fileSavedBy(act: () => Promise<void>): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -60,6 +62,10 @@ export async function headless(lab: string): Promise<Running> {
   return {
     page,
     pid,
+    fileSavedBy: async (act) => {
+      const [download] = await Promise.all([page.waitForEvent('download'), act()]);
+      return download.path();
+    },
     stop: async () => {
       await browser.close();
       host.kill('SIGTERM');
@@ -83,5 +89,28 @@ export async function desktop(lab: string, home: string): Promise<Running> {
   });
   const page = await application.firstWindow();
   await page.setViewportSize(VIEWPORT);
-  return { page, pid: application.process().pid ?? 0, stop: () => application.close() };
+  return {
+    page,
+    pid: application.process().pid ?? 0,
+    // A person would answer the system's save dialog; the test answers it before it is asked.
+    fileSavedBy: async (act) => {
+      const saved = application.evaluate(
+        ({ session }, directory) =>
+          new Promise<string>((resolve, reject) => {
+            session.defaultSession.once('will-download', (_event, item) => {
+              const path = `${directory}/${item.getFilename()}`;
+              item.setSavePath(path);
+              item.once('done', (_done, state) => {
+                if (state === 'completed') resolve(path);
+                else reject(new Error(`the download ended ${state}`));
+              });
+            });
+          }),
+        home,
+      );
+      const [path] = await Promise.all([saved, act()]);
+      return path;
+    },
+    stop: () => application.close(),
+  };
 }
