@@ -49,7 +49,9 @@ export class Subject {
   parted = false;
   /** The side that fractured the pair, and the step of the world in which it said so. */
   alone: { readonly side: number; readonly step: number } | null = null;
-  /** The side that acknowledged something after that: it must know over restarts that its copy went on alone. */
+  /** Writes asked for after this tick cannot have reached the other side: the link was cut before. */
+  cutAt = Number.POSITIVE_INFINITY;
+  /** The side that acknowledged such a write after that: it must know over restarts that its copy went on alone. */
   wroteAlone: number | null = null;
 
   constructor(plan: VolumePlan, model: VolumeModel, sites: readonly Site[]) {
@@ -309,7 +311,7 @@ export class Campaign {
       if (watched) this.note(`${site.id}: ended ${kind} ${String(id)} of ${subject.volumeId(side)}: ${error === null ? 'acknowledged' : describeError(error)}`);
       if (wrong !== null) this.violate(wrong);
       if (error === null) this.acknowledged++;
-      if (error === null && subject.alone?.side === side && this.world.steps > subject.alone.step) subject.wroteAlone = side;
+      if (error === null && subject.alone?.side === side && this.world.steps > subject.alone.step && write.askedAt > subject.cutAt) subject.wroteAlone = side;
       ended(this.codeOf(error, `${kind} ${String(id)}`));
     }, () => { ended('gone'); });
     return true;

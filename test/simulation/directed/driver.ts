@@ -130,6 +130,7 @@ export class Driver {
 
   link(up: boolean, latencyMs = 1, bandwidthBytesPerSecond = 1_000_000_000): void {
     this.campaign.note(`link ${up ? 'good' : 'cut'}`);
+    for (const subject of this.campaign.subjects) subject.cutAt = up ? Number.POSITIVE_INFINITY : this.campaign.ticks.now;
     this.campaign.world.links.setLink(this.site(0).id, this.site(1).id, { latencyMs, bandwidthBytesPerSecond, up });
   }
 
