@@ -379,6 +379,8 @@ export class Roles {
     const { volume, runtime } = rel.deps;
     const startedMs = runtime.clock.nowMs();
     if (rel.record.role === 'primary') {
+      // A volume that serves nobody (suspended, held by a strict mirror) must not be opened by a swap that fails.
+      if (!isOpen(volume)) throw new PeerRefusedError('the volume does not serve hosts now', { code: 'R02' });
       volume.setGate({ kind: 'held', reason: 'a planned role swap runs' });
       try {
         // Writes that a strict mirror holds back would never become quiet.
@@ -571,3 +573,7 @@ function heldOf(rel: Relationship, theirs: RelationshipView): number {
 }
 
 export type { FractureCause };
+
+function isOpen(volume: { readonly gate: { readonly kind: string } }): boolean {
+  return volume.gate.kind === 'open';
+}
