@@ -59,4 +59,4 @@ export function missingMarks(reached: ReadonlyMap<string, number>): readonly str
 }
 
 // Not required: `cp-sync/data-asked-for` and `mirror-log/entry-twice` guard against a peer of another build or a broken
-// link layer; the ordered channel and the join rules keep them out of reach here, and test/scenarios shows them directly.
+// link layer; the ordered channel and the join rules keep them out of reach here. Scenario 16 is a test of its own.
