@@ -22,6 +22,9 @@ const CHROMIUM_FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
+/** Electron's debugging port sometimes never answers while it starts; a window is there within seconds or not at all. */
+const LAUNCH_TIMEOUT_MS = 40_000;
+const LAUNCHES = 3;
 const VIEWPORT = { width: 1440, height: 900 };
 
 interface ReadyLine {
@@ -74,19 +77,33 @@ export async function headless(lab: string): Promise<Running> {
   };
 }
 
+async function launched<T>(launch: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await launch();
+    } catch (error) {
+      if (attempt === LAUNCHES || !(error instanceof Error) || error.name !== 'TimeoutError') throw error;
+      process.stderr.write(`Electron did not start within ${String(LAUNCH_TIMEOUT_MS)} ms; once more\n`);
+    }
+  }
+}
+
 export async function desktop(lab: string, home: string): Promise<Running> {
   const executablePath = process.env['LOCKSTEP_ELECTRON'];
-  const application = await _electron.launch({
-    ...(executablePath === undefined ? {} : { executablePath }),
-    cwd: root,
-    args: ['--no-sandbox', `--user-data-dir=${home}`, '.'],
-    env: {
-      ...Object.fromEntries(
-        Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-      ),
-      LOCKSTEP_LAB: lab,
-    },
-  });
+  const application = await launched(() =>
+    _electron.launch({
+      timeout: LAUNCH_TIMEOUT_MS,
+      ...(executablePath === undefined ? {} : { executablePath }),
+      cwd: root,
+      args: ['--no-sandbox', `--user-data-dir=${home}`, '.'],
+      env: {
+        ...Object.fromEntries(
+          Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+        ),
+        LOCKSTEP_LAB: lab,
+      },
+    }),
+  );
   const page = await application.firstWindow();
   await page.setViewportSize(VIEWPORT);
   return {
