@@ -119,6 +119,7 @@ const book: Record<string, Chapter> = {
     await p.shoot('overview-first-sync', true);
     await expect(p.page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 120_000 });
     // A chart without a past says nothing about its looks.
+    // Pictures, not tests: these waits let charts fill with something to look at. Nothing is asserted after them.
     await p.page.waitForTimeout(20_000);
     await p.shoot('overview', true);
     await p.place('Replication', 'replication', true);

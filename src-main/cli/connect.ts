@@ -62,6 +62,7 @@ async function listensSoon(path: string): Promise<boolean> {
   const until = performance.now() + HOST_START_MS;
   while (performance.now() < until) {
     if (existsSync(path) && (await isListening(path))) return true;
+    // A foreign process: nothing announces that it listens, so it is asked ten times a second, within HOST_START_MS.
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return false;
