@@ -5,5 +5,6 @@
  */
 export * from './types.ts';
 export { incarnate, type Incarnation } from './incarnation.ts';
-export { LinkNetwork, type DirectionTraffic, type LinkSettings } from './link-network.ts';
+export { LinkNetwork } from './link-network.ts';
+export type { DirectionTraffic, LinkSettings } from './link-direction.ts';
 export { isStoragePath } from './paths.ts';
