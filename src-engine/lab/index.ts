@@ -4,10 +4,10 @@
  * once; long work is a job that survives a restart or says why not, and is done only when its effect was found; every
  * change is audited and an event. `openLab` is all that a host needs.
  */
-import type { DemoSizes } from './lab.ts';
+import type { DemoSizes } from './demo.ts';
 import { Lab } from './lab.ts';
 import { nodeMachine, type HostProcess } from './machine.ts';
-import { createRouter, type LabRouter } from './router.ts';
+import { createRouter, type LabRouter } from './routes/index.ts';
 import { StorageServer } from './server/index.ts';
 import type { ServerSettings } from './server/types.ts';
 
@@ -45,8 +45,9 @@ export async function openLab(request: OpenLabRequest): Promise<OpenedLab> {
   };
 }
 
-export { Lab, type DemoSizes, type LabOptions } from './lab.ts';
+export type { DemoSizes } from './demo.ts';
+export { Lab, type LabOptions } from './lab.ts';
 export { nodeMachine, type HostProcess, type Machine } from './machine.ts';
-export { createRouter, type CallContext, type LabRouter } from './router.ts';
+export { createRouter, type CallContext, type LabRouter } from './routes/index.ts';
 export { Refused } from './refused.ts';
 export { readOwner, type LockOwner } from './lock.ts';

@@ -26,7 +26,7 @@ function listsOf(lab: Lab): Lists {
   return {
     sites: topology.sites.list().map((site) => views.site(site)),
     clusters: topology.clusters.list().map((cluster) => views.cluster(cluster)),
-    servers: topology.servers.list().map((server) => views.server(server)),
+    servers: topology.servers.list().map((server) => views.servers.show(server)),
     links: topology.links.list().map((link) => views.link(link)),
     arrays: topology.arrays.list().map((array) => views.array(array)),
     pools: topology.pools.list().map((pool) => views.pool(pool)),
@@ -97,13 +97,13 @@ export class LiveLists {
 export async function* followLive(live: LiveLists, signal: AbortSignal | undefined): AsyncGenerator<Live, void> {
   const { lab } = live;
   let sent = live.now(true);
-  let sampleAt = lab.sample?.at ?? 0;
+  let sampleAt = lab.sampler.latest?.at ?? 0;
   let lastEventId = lab.events.lastId;
   yield {
     kind: 'snapshot',
     at: instant(lab.clock.wallMs()),
     ...sent.lists,
-    ...(lab.sample === null ? {} : { sample: lab.sample }),
+    ...(lab.sampler.latest === null ? {} : { sample: lab.sampler.latest }),
     lastEventId,
   };
   while (!lab.closed && signal?.aborted !== true) {
@@ -112,8 +112,8 @@ export async function* followLive(live: LiveLists, signal: AbortSignal | undefin
     const moment = live.now();
     const { delta, removed } = difference(sent, moment);
     sent = moment;
-    const sample = lab.sample !== null && lab.sample.at !== sampleAt ? lab.sample : null;
-    sampleAt = lab.sample?.at ?? sampleAt;
+    const sample = lab.sampler.latest !== null && lab.sampler.latest.at !== sampleAt ? lab.sampler.latest : null;
+    sampleAt = lab.sampler.latest?.at ?? sampleAt;
     const eventId = lab.events.lastId;
     if (Object.keys(delta).length === 0 && removed.length === 0 && sample === null && eventId === lastEventId) continue;
     lastEventId = eventId;

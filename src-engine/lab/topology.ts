@@ -240,6 +240,14 @@ export class Topology {
   }
   /** Bounded, stable names for messages: any id of the lab. */
   nameOf(id: string): string {
+    return this.#recordOf(id)?.name ?? id;
+  }
+  /** `<noun>/<name>` of any id of the lab. */
+  subjectOf(id: string): string | null {
+    const record = this.#recordOf(id);
+    return record === null ? null : `${record.noun}/${record.name}`;
+  }
+  #recordOf(id: string): { readonly noun: string; readonly name: string } | null {
     for (const registry of [
       this.servers,
       this.volumes,
@@ -251,8 +259,8 @@ export class Topology {
       this.clusters,
     ]) {
       const record = registry.byId(id);
-      if (record !== undefined) return record.name;
+      if (record !== undefined) return { noun: registry.noun, name: record.name };
     }
-    return id;
+    return null;
   }
 }

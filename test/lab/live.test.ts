@@ -16,7 +16,7 @@ it('followers share one making of the lists, until something changes', () => {
   const live = new LiveLists(lab.lab);
   const first = live.now();
   expect(live.now()).toBe(first);
-  lab.lab.createSite('west');
+  lab.lab.sites.create('west');
   // A new follower sees it at once; one that looked a moment ago sees it at its next look.
   const after = live.now(true);
   expect(after).not.toBe(first);

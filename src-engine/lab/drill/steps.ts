@@ -3,6 +3,7 @@ import { CP_PHASES, type CpPhase } from '../server/types.ts';
 import type { DrillStepId, Job } from '../../contract/index.ts';
 import type { Lab } from '../lab.ts';
 import { Refused, refuse } from '../refused.ts';
+import type { ServerUnit } from '../server-unit.ts';
 import type { MirrorRecord, VolumeRecord } from '../topology.ts';
 import { reportOf, type AuditCounts, type Fact, type StoredDrill } from './model.ts';
 
@@ -212,7 +213,7 @@ async function crash(context: StepContext): Promise<StepFacts> {
 
 async function consistencyPointsUntil(
   context: StepContext,
-  unit: ReturnType<Lab['unitOf']>,
+  unit: ServerUnit,
   timeoutMs: number,
   reached: () => boolean,
 ): Promise<void> {
@@ -403,8 +404,8 @@ async function compare(context: StepContext): Promise<{ readonly source: string;
   return lab.workloads.quietly(sourceOf(context), async () => {
     for (let attempt = 0; ; attempt += 1) {
       context.alive();
-      const source = (await lab.volumes.checksum(sourceOf(context))).sha256;
-      const destination = (await lab.volumes.checksum(destinationOf(context))).sha256;
+      const source = (await lab.content.checksum(sourceOf(context))).sha256;
+      const destination = (await lab.content.checksum(destinationOf(context))).sha256;
       if (source === destination || attempt === 10) return { source, destination };
       await lab.clock.sleep(250);
     }
