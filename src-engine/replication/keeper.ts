@@ -1,5 +1,5 @@
 import type { Runtime } from '../runtime/index.ts';
-import { jsonPayload, makeRecord, type HalfIndex, type Log, type LogRecord } from '../nvlog/index.ts';
+import { jsonPayload, makeRecord, type HalfIndex, type Log, type LogRecord, type Recovered } from '../nvlog/index.ts';
 import type { StreamEntry, StreamKind } from './stream.ts';
 
 export interface KeeperHandlers {
@@ -37,22 +37,26 @@ export class Keeper {
   /** Per half: highest source sequence of each relationship's entries in it. */
   private readonly contents: [Map<string, number>, Map<string, number>] = [new Map<string, number>(), new Map<string, number>()];
   private active: HalfIndex;
+  /** The log goes on: its start record is durable. Nothing may join before; pending while the device cannot be written. */
+  readonly started: Promise<void>;
 
   constructor(
     sourceServerId: string,
     runtime: Runtime,
     log: Log,
-    recovered: readonly { readonly half: HalfIndex; readonly record: LogRecord }[],
+    recovered: Recovered | null,
     handlers: KeeperHandlers,
   ) {
     this.sourceServerId = sourceServerId;
     this.runtime = runtime;
     this.log = log;
     this.handlers = handlers;
-    this.active = log.fill().active;
-    for (const { half, record } of recovered) this.note(half, record);
-    // After a failed sync the log moves records between its halves: from then on each may hold what either held.
-    log.onFailure = () => {
+    for (const record of recovered?.records ?? []) {
+      const half = recovered?.halves.find(({ firstSequence, lastSequence }) => firstSequence <= record.sequence && record.sequence <= lastSequence);
+      if (half !== undefined) this.note(half.index, record);
+    }
+    // A log that goes on in its other half moves records there: from then on each half may hold what either held.
+    const moved = (): void => {
       this.active = this.log.fill().active;
       for (const half of [0, 1] as const) {
         for (const [id, sequence] of this.contents[half]) {
@@ -61,9 +65,15 @@ export class Keeper {
         }
       }
     };
+    log.onFailure = moved;
+    log.onResume = moved;
     log.onDurable = (through) => {
       this.durable(through);
     };
+    this.started = log.start();
+    // The start record may have had to go into the other half.
+    this.active = log.fill().active;
+    this.started.catch(() => undefined);
   }
 
   get fill(): ReturnType<Log['fill']> {

@@ -1,5 +1,5 @@
 import type { Runtime, Session, StorageFile } from '../runtime/index.ts';
-import { Log, type LogRecord } from '../nvlog/index.ts';
+import { Log, type Recovered } from '../nvlog/index.ts';
 import type { CommitRequest, JsonObject, Pool } from '../pool/index.ts';
 import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
 import { FractureLog } from './fracture-log.ts';
@@ -262,10 +262,17 @@ export class Replication {
 
   keeperFor(serverId: string, anchorVolumeId: string): Promise<Keeper> {
     const parts = this.peerParts(serverId);
-    parts.keeper ??= this.openKeeper(serverId, anchorVolumeId).then((keeper) => {
-      parts.openKeeper = keeper;
-      return keeper;
-    });
+    parts.keeper ??= this.openKeeper(serverId, anchorVolumeId).then(
+      (keeper) => {
+        parts.openKeeper = keeper;
+        return keeper;
+      },
+      (error: unknown) => {
+        // The device may answer again: the next join tries anew.
+        parts.keeper = null;
+        throw error;
+      },
+    );
     return parts.keeper;
   }
 
@@ -287,16 +294,19 @@ export class Replication {
     const options = { names, logId: `mirror ${serverId}`.slice(0, 32), halfBytes: sizeBytes, reserveBytes: MIRROR_LOG_RESERVE_BYTES };
     const existed = await this.deps.sharedFileExists(anchorVolumeId, names[0]);
     let log: Log;
-    let recovered: readonly LogRecord[] = [];
+    let recovered: Recovered | null = null;
     if (existed) {
       const opened = await Log.open({ runtime, open }, options);
       if (opened.kind === 'refused') {
-        this.deps.report('mirror-log/damaged', 'alert', serverId, opened.message);
-        await this.entriesLost(serverId, `the mirror log of ${this.deps.nameOf(serverId)} cannot be read: ${opened.message}`, null);
+        // A crash while the log was being made leaves no valid header either; then nobody has joined through it yet.
+        if (this.with(serverId).some((rel) => rel.record.position !== null)) {
+          this.deps.report('mirror-log/damaged', 'alert', serverId, opened.message);
+          await this.entriesLost(serverId, `the mirror log of ${this.deps.nameOf(serverId)} cannot be read: ${opened.message}`, null);
+        } else runtime.covered('mirror-log/made-anew');
         log = await Log.create({ runtime, open }, options);
       } else {
         log = opened.log;
-        recovered = opened.recovered.records;
+        recovered = opened.recovered;
         if (opened.lost !== null) {
           const what = `entries ${String(opened.lost.fromSequence)} to ${String(opened.lost.toSequence)} of the mirror log of ${this.deps.nameOf(serverId)} are unreadable`;
           this.deps.report('mirror-log/lost', 'alert', serverId, what);
@@ -304,15 +314,14 @@ export class Replication {
         }
       }
     } else log = await Log.create({ runtime, open }, options);
-    await log.start();
-    for (const record of recovered) {
+    for (const record of recovered?.records ?? []) {
       if (record.kind !== 'write' && record.kind !== 'trim' && record.kind !== 'zero') continue;
       this.relationships.get(record.volumeId)?.secondary.recovered({
         kind: record.kind, relationshipId: record.volumeId, sequence: record.sourceSequence, epoch: record.epoch,
         offset: record.offset, length: record.length, payload: record.kind === 'write' ? record.payload : null,
       });
     }
-    return new Keeper(serverId, runtime, log, [], {
+    return new Keeper(serverId, runtime, log, recovered, {
       entry: (entry: StreamEntry) => {
         if (entry.kind !== 'write' && entry.kind !== 'trim' && entry.kind !== 'zero') return true;
         return this.relationships.get(entry.relationshipId)?.secondary.entry(entry) === true;
@@ -329,17 +338,23 @@ export class Replication {
   /** Images that were to be completed from a damaged mirror log may miss acknowledged writes. */
   private async entriesLost(serverId: string, what: string, relationshipIds: readonly string[] | null): Promise<void> {
     for (const rel of this.with(serverId)) {
-      if (rel.record.role !== 'secondary' || (relationshipIds !== null && !relationshipIds.includes(rel.id))) continue;
+      if (rel.record.role !== 'secondary' || rel.record.position === null || (relationshipIds !== null && !relationshipIds.includes(rel.id))) continue;
       await this.deps.recordsLost(rel.deps.volume.id, what);
     }
   }
 
   /** At start: what the mirror logs hold goes into the images before anybody is answered. */
   async drainRecovered(): Promise<void> {
+    const keepers: Keeper[] = [];
     for (const rel of this.relationships.values()) {
-      if (rel.record.position !== null || rel.record.role === 'secondary') await this.keeperFor(rel.record.peerServerId, rel.deps.volume.id);
+      if (rel.record.position !== null || rel.record.role === 'secondary') keepers.push(await this.keeperFor(rel.record.peerServerId, rel.deps.volume.id));
     }
     for (const rel of this.relationships.values()) if (rel.record.role === 'secondary') await rel.serial(() => rel.secondary.leave());
+    // Last: a log whose halves are both full, and whose active one just failed, goes on only when one of them is drained.
+    for (const keeper of keepers) {
+      keeper.trim();
+      await keeper.started;
+    }
   }
 
   // --- messages ----------------------------------------------------------------------------------------------------
@@ -417,7 +432,7 @@ export class Replication {
     if (rel?.record.peerServerId !== serverId) throw new PeerRefusedError('no such relationship', { cause: 'unknown-relationship' });
     switch (method) {
       case 'join':
-        await this.keeperFor(serverId, rel.deps.volume.id);
+        await (await this.keeperFor(serverId, rel.deps.volume.id)).started;
         return { result: await rel.serial(() => rel.secondary.join(parameters)) };
       case 'cp-prepare':
         return { result: await rel.serial(() => rel.secondary.cpPrepare(parameters)) };

@@ -149,11 +149,14 @@ export class Roles {
     rel.deps.announce();
   }
 
-  /** What a strict mirror still held back is nobody's promise any more: its hosts are told so, and its regions are marked. */
+  /**
+   * What a strict mirror still held back is nobody's promise any more: its hosts are told so, and its regions are marked.
+   * Not "not owner", which a host may take for "never happened": these writes are logged and may be in the other image.
+   */
   private giveWay(rel: Relationship): void {
     const { volume } = rel.deps;
     rel.primary.markUnanswered();
-    volume.failPending('volume/not-owner', `${rel.deps.nameOf(rel.record.peerServerId)} serves this volume now`);
+    volume.failPending('volume/mirror-timeout', `${rel.deps.nameOf(rel.record.peerServerId)} serves this volume now; whether this write took effect is not known`);
     rel.primary.left();
     volume.advance();
   }

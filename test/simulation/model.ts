@@ -245,6 +245,8 @@ export class VolumeModel {
       side.state = 'usable';
       side.target = null;
     }
+    // It was secondary until now, whatever it once promised as a source.
+    if (this.inSyncFrom === to) this.inSyncFrom = null;
     this.forced = true;
     this.primary = to;
     this.primarySince = this.tick();

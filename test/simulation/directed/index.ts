@@ -3,6 +3,7 @@
  * same model and checkers. `--scenario NAME` runs one.
  */
 import type { DirectedScenario } from './driver.ts';
+import { logFailsAtStart, mirrorLogFailsAtStart } from './boot.ts';
 import { labelCrashes } from './labels.ts';
 import { aloneAndGone, failedLogSync, halfFreed, swappedAndRestarted } from './log.ts';
 import { littleRoom, syncTakenBack } from './room.ts';
@@ -22,6 +23,8 @@ const SCENARIOS = {
   'staged-while-others-write': stagedWhileOthersWrite,
   'little-room': littleRoom,
   'sync-taken-back': syncTakenBack,
+  'log-fails-at-start': logFailsAtStart,
+  'mirror-log-fails-at-start': mirrorLogFailsAtStart,
 } as const satisfies Record<string, () => DirectedScenario>;
 
 export type DirectedName = keyof typeof SCENARIOS;
