@@ -72,16 +72,10 @@ export async function checkPool(core: PoolCore, label: Label, records: ReadonlyM
   const block = new Uint8Array(BLOCK_BYTES);
   const beyondRepair = new Set<number>();
   for (const { pbn, crc, where } of data) {
-    let message: string;
-    try {
-      await core.readRun(pbn, block);
-      const found = crcOfBlock(block);
-      if (found === crc) continue;
-      message = `PBN ${pbn} has checksum ${hex(found)} instead of ${hex(crc)}`;
-    } catch (error) {
-      if (!(error instanceof StorageError) && !(error instanceof GroupFailedError)) throw error;
-      message = error.message;
-    }
+    let message = await mismatch(core, pbn, crc, block);
+    // A stage may be writing to the stripe, and a lost member's block is computed from all others: look again at rest.
+    if (message !== null) message = (await core.journals[space.groupOf(pbn)]?.serially(() => mismatch(core, pbn, crc, block))) ?? null;
+    if (message === null) continue;
     const repaired = repair && (await repairBlock(core, pbn, crc));
     if (!repaired) beyondRepair.add(space.stripeOf(pbn));
     problems.push({ kind: 'checksum', where, message, place: placeOf(core, pbn), repaired });
@@ -100,12 +94,16 @@ export async function checkPool(core: PoolCore, label: Label, records: ReadonlyM
     const g = space.groups.findLastIndex((group) => stripe >= group.baseStripe);
     const local = stripe - (space.groups[g]?.baseStripe ?? 0);
     const group = core.group(g);
-    if (await group.verifyStripe(local)) continue;
-    let repaired = false;
-    if (repair && !beyondRepair.has(stripe)) {
+    const verdict = async (): Promise<'right' | 'wrong' | 'repaired'> => {
+      if (await group.verifyStripe(local)) return 'right';
+      if (!repair || beyondRepair.has(stripe)) return 'wrong';
       await group.rewriteStripe(local);
-      repaired = await group.verifyStripe(local);
-    }
+      return (await group.verifyStripe(local)) ? 'repaired' : 'wrong';
+    };
+    // A stage may be writing to the stripe: never compare or write it half way.
+    const found = await (core.journals[g]?.serially(verdict) ?? verdict());
+    if (found === 'right') continue;
+    const repaired = found === 'repaired';
     const { slot, dbn } = group.placeOf(local * group.geometry.stripeBlocks);
     problems.push({ kind: 'parity', where: `group ${g} stripe ${local}`, message: 'parity or copies disagree', place: { slot, offset: DISK_HEAD_BYTES + dbn * BLOCK_BYTES }, repaired });
   }
@@ -113,6 +111,17 @@ export async function checkPool(core: PoolCore, label: Label, records: ReadonlyM
     problems.push({ kind: 'label', where: 'space map', message: 'the label names another space map than the one in memory' });
   }
   return problems;
+}
+
+async function mismatch(core: PoolCore, pbn: number, crc: number, into: Uint8Array): Promise<string | null> {
+  try {
+    await core.readRun(pbn, into);
+    const found = crcOfBlock(into);
+    return found === crc ? null : `PBN ${pbn} has checksum ${hex(found)} instead of ${hex(crc)}`;
+  } catch (error) {
+    if (!(error instanceof StorageError) && !(error instanceof GroupFailedError)) throw error;
+    return error.message;
+  }
 }
 
 function placeOf(core: PoolCore, pbn: number): { readonly slot: number; readonly offset: number } {

@@ -126,7 +126,38 @@ export class PoolCore {
     return page;
   }
 
+  /**
+   * While a stripe is written in part its members are between two contents, and what is computed for a lost one is
+   * neither: then the image on its way has the block, or the next attempt finds the stripe at rest.
+   */
   async #reconstruct(pbn: number, crc: number, into: Uint8Array): Promise<boolean> {
+    const g = this.space.groupOf(pbn);
+    const journal = this.journals[g];
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const writes = journal?.writes;
+      if (this.#fromImage(pbn, crc, into) || (await this.#fromMembers(pbn, crc, into)) || this.#fromImage(pbn, crc, into)) return true;
+      if (journal?.writes === writes) return false;
+    }
+    return false;
+  }
+
+  #fromImage(pbn: number, crc: number, into: Uint8Array): boolean {
+    const g = this.space.groupOf(pbn);
+    const group = this.space.groups[g];
+    assert(group !== undefined, 'group exists');
+    const { stripeBlocks } = group.geometry;
+    const stripe = Math.floor((pbn - group.basePbn) / stripeBlocks);
+    const image = this.journals[g]?.imageOf(stripe) ?? null;
+    if (image === null) return false;
+    const at = (pbn - group.basePbn - stripe * stripeBlocks) * BLOCK_BYTES;
+    const block = image.subarray(at, at + BLOCK_BYTES);
+    if (crcOfBlock(block) !== crc) return false;
+    into.set(block);
+    this.runtime.covered('pool/read-from-stripe-journal');
+    return true;
+  }
+
+  async #fromMembers(pbn: number, crc: number, into: Uint8Array): Promise<boolean> {
     const g = this.space.groupOf(pbn);
     const base = this.space.groups[g]?.basePbn ?? 0;
     for await (const candidate of this.group(g).candidates(pbn - base)) {

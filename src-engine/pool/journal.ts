@@ -17,6 +17,17 @@ interface EntryHead {
   readonly crcs: readonly number[];
 }
 
+/**
+ * 'writing': on its way, or given up half way; 'written': the stripe has it, not yet durably; 'synced': no longer needed,
+ * once no failure is left to be recorded.
+ */
+interface Slot {
+  serial: number;
+  stripe: number;
+  state: 'unused' | 'writing' | 'written' | 'synced';
+  image: Uint8Array | null;
+}
+
 /** A stripe with live blocks whose parity already disagrees must not be written in part: it would seal the damage. */
 export class StripeDamagedError extends Error {
   constructor(stripe: number) {
@@ -30,24 +41,41 @@ export class StripeDamagedError extends Error {
  * area, protected by the same RAID level, before the stripe itself is touched; so a torn write never costs a live block
  * of another unit, even when a disk is lost in the same crash. An entry counts until its stripe was synced; the label
  * names the lowest serial that may still count (`from`), so that an old entry is never replayed over newer content.
+ *
+ * Its place is used again only when a label tells of every member that failed meanwhile: after a crash such a member
+ * would be taken for a good one, and the entry is what brings its part of the stripe up to the others.
  */
 export class StripeJournal {
   readonly #poolId: string;
   readonly #group: RaidGroup;
   readonly #area: RaidGroup;
   readonly #disks: readonly Disk[];
-  readonly #slots: { serial: number; stripe: number; settled: boolean }[] = [];
+  readonly #recordFailures: () => Promise<void>;
+  readonly #covered: (mark: string) => void;
+  readonly #slots: Slot[] = [];
   #nextSerial: number;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(poolId: string, group: RaidGroup, disks: readonly Disk[], journalBlocks: number, from: number) {
-    this.#poolId = poolId;
+  /** `recordFailures` resolves when every member that has failed so far is failed in a durable label. */
+  constructor(spec: {
+    readonly poolId: string;
+    readonly group: RaidGroup;
+    readonly disks: readonly Disk[];
+    readonly journalBlocks: number;
+    readonly from: number;
+    readonly recordFailures: () => Promise<void>;
+    readonly covered: (mark: string) => void;
+  }) {
+    const { group, journalBlocks, from } = spec;
+    this.#poolId = spec.poolId;
     this.#group = group;
-    this.#disks = disks;
+    this.#disks = spec.disks;
+    this.#recordFailures = spec.recordFailures;
+    this.#covered = spec.covered;
     const entries = Math.min(HEADER_BLOCKS, Math.floor((journalBlocks - HEADER_BLOCKS) / group.geometry.unitBlocks));
     this.#area = group.sibling(HEADER_BLOCKS, Math.max(0, entries));
     this.#nextSerial = from;
-    for (let i = 0; i < entries; i++) this.#slots.push({ serial: 0, stripe: 0, settled: true });
+    for (let i = 0; i < entries; i++) this.#slots.push({ serial: 0, stripe: 0, state: 'unused', image: null });
   }
 
   /** False when a unit is too large for the reserved area: then there are no partial stripes. */
@@ -58,34 +86,53 @@ export class StripeJournal {
   /** Lowest serial that may have to be replayed. */
   get from(): number {
     let from = this.#nextSerial;
-    for (const { serial } of this.#slots) if (serial !== 0 && serial < from) from = serial;
+    for (const { serial, state } of this.#slots) if ((state === 'writing' || state === 'written') && serial < from) from = serial;
     return from;
   }
 
-  /** Call before a sync of the group; the answer, called after it succeeded, retires the entries it covered. */
+  /** Call before a sync of the group; the answer, called after it succeeded, says that what was written then is durable. */
   beginSync(): () => void {
-    const covered = this.#slots.filter((slot) => slot.serial !== 0 && slot.settled).map((slot) => ({ slot, serial: slot.serial }));
+    const written = this.#slots.filter((slot) => slot.state === 'written').map((slot) => ({ slot, serial: slot.serial }));
     return () => {
-      for (const { slot, serial } of covered) if (slot.serial === serial) slot.serial = 0;
+      for (const { slot, serial } of written) if (slot.serial === serial && slot.state === 'written') slot.state = 'synced';
     };
+  }
+
+  /** Whatever a stripe is compared or written with must not meet a write of the journal half way. */
+  serially<T>(job: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(job);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /**
+   * The image of a stripe that is being written just now: while its members are between two contents, a block of a lost
+   * member cannot be computed from the others. Null when the stripe is at rest.
+   */
+  imageOf(stripe: number): Uint8Array | null {
+    return this.#slots.find((slot) => slot.state === 'writing' && slot.stripe === stripe)?.image ?? null;
+  }
+
+  /** Grows with every write into a stripe: a reader that saw it grow may have read two contents mixed. */
+  get writes(): number {
+    return this.#nextSerial;
   }
 
   /** Puts blocks into a stripe that has live ones. One at a time. Rejects StripeDamagedError, GroupFailedError. */
   write(stripe: number, blocks: readonly { readonly index: number; readonly data: Uint8Array }[]): Promise<void> {
-    const turn = this.#last.then(() => this.#write(stripe, blocks));
-    this.#last = turn.catch(() => undefined);
-    return turn;
+    return this.serially(() => this.#write(stripe, blocks));
   }
 
   /** Replays complete entries from serial `from` on, in order. Answers the stripes. Call before any tree is read. */
   async replay(from: number): Promise<readonly number[]> {
     const found: { head: EntryHead; image: Uint8Array }[] = [];
     for (let entry = 0; entry < this.#slots.length; entry++) {
-      const heads = new Map<number, EntryHead>();
+      // Heads of one serial may differ when a member came back that nobody could read at an earlier start; the image decides.
+      const heads = new Map<string, EntryHead>();
       for (let i = 0; i < this.#disks.length; i++) {
         if (this.#group.memberState(i) === 'failed') continue;
         const head = await this.#readHead(i, entry);
-        if (head !== null) heads.set(head.serial, head);
+        if (head !== null) heads.set(JSON.stringify(head), head);
       }
       for (const head of heads.values()) {
         this.#nextSerial = Math.max(this.#nextSerial, head.serial + 1);
@@ -102,19 +149,14 @@ export class StripeJournal {
 
   async #write(stripe: number, blocks: readonly { readonly index: number; readonly data: Uint8Array }[]): Promise<void> {
     if (!(await this.#group.verifyStripe(stripe))) throw new StripeDamagedError(stripe);
-    let entry = this.#slots.findIndex((slot) => slot.serial === 0);
-    if (entry < 0) {
-      const retire = this.beginSync();
-      await this.#group.sync();
-      retire();
-      entry = this.#slots.findIndex((slot) => slot.serial === 0);
-    }
+    const entry = await this.#freeEntry();
     const slot = this.#slots[entry];
-    assert(slot !== undefined, 'a sync retires what was settled');
+    assert(slot !== undefined, 'inside');
     const image = await this.#group.composeStripe(stripe, blocks);
     slot.serial = this.#nextSerial++;
     slot.stripe = stripe;
-    slot.settled = false;
+    slot.state = 'writing';
+    slot.image = image;
     try {
       await this.#area.writeStripes(entry, 1, image);
       const crcs: number[] = [];
@@ -122,9 +164,28 @@ export class StripeJournal {
       await this.#writeHeads(entry, { poolId: this.#poolId, serial: slot.serial, stripe, crcs });
       await this.#group.sync();
       await this.#group.writeStripes(stripe, 1, image);
+      slot.state = 'written';
     } finally {
-      slot.settled = true;
+      // An entry whose write failed stays 'writing' and is kept for the next start: its stripe may be torn.
+      slot.image = null;
     }
+  }
+
+  async #freeEntry(): Promise<number> {
+    const free = (): number => this.#slots.findIndex(({ state }) => state === 'unused' || state === 'synced');
+    let entry = free();
+    if (entry < 0) {
+      const synced = this.beginSync();
+      await this.#group.sync();
+      synced();
+      entry = free();
+    }
+    assert(entry >= 0, 'a sync ends what was written');
+    if (this.#slots[entry]?.state === 'synced') {
+      this.#covered('pool/journal-entry-reused');
+      await this.#recordFailures();
+    }
+    return entry;
   }
 
   async #writeHeads(entry: number, head: EntryHead): Promise<void> {

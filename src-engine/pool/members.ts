@@ -18,6 +18,8 @@ export class PoolDisks {
   #members: PoolMember[];
   /** For the pool: a label must say it. */
   onMemberFailed: () => void = () => undefined;
+  /** For the pool: resolves when a durable label says what failed so far. */
+  recordFailures: () => Promise<void> = async () => undefined;
   #serial = 0;
   #lastLabel: number;
 
@@ -50,7 +52,17 @@ export class PoolDisks {
     const space = new Space(spaceGroups, () => runtime.planted('reuse-staged-block'));
     const journals = this.#groups.map((group, g) => {
       const disks = label.groups[g]?.slots.map((slot) => handle.disk(slot)) ?? [];
-      return new StripeJournal(label.poolId, group, disks, label.journalBlocks, label.journalFrom[g] ?? 1);
+      return new StripeJournal({
+        poolId: label.poolId,
+        group,
+        disks,
+        journalBlocks: label.journalBlocks,
+        from: label.journalFrom[g] ?? 1,
+        recordFailures: () => this.recordFailures(),
+        covered: (mark) => {
+          runtime.covered(mark);
+        },
+      });
     });
     this.core = new PoolCore(runtime, space, this.#groups, journals);
   }

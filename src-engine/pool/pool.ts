@@ -3,8 +3,9 @@ import { geometryOf } from '../raid/index.ts';
 import { checkPool } from './check.ts';
 import { chooseVictims, cleanInto } from './clean.ts';
 import { CommitDraft } from './commit.ts';
-import type { Label } from './label.ts';
 import { nextLabelNumber } from './label.ts';
+import type { Label } from './label.ts';
+import { Labels } from './labels.ts';
 import { PoolDisks } from './members.ts';
 import { openPool } from './open.ts';
 import type { Opened, PoolDeps } from './open.ts';
@@ -40,20 +41,19 @@ export class Pool {
   readonly #deps: PoolDeps;
   readonly #disks: PoolDisks;
   readonly #space: SpaceMap;
+  readonly #labels: Labels;
   readonly #gate = new ReadGate();
   readonly #stages = new Map<string, Stage>();
   readonly #treeLocks = new Map<string, Promise<void>>();
   readonly #commits: PendingCommit[] = [];
   readonly #exclusive: (() => Promise<void>)[] = [];
   #records: ReadonlyMap<string, StoredRecord>;
-  #label: Label;
   #running = false;
   #failure: Error | null = null;
   #closed = false;
   #reservedData = 0;
   /** Stripes that the cleaner could not empty; forgotten when kept roots go or a stage ends. */
   readonly #pinned = new Set<number>();
-  #labelSerial = 0;
   #model: ReserveModel;
   #modelOf: ReadonlyMap<string, StoredRecord>;
 
@@ -62,26 +62,27 @@ export class Pool {
     this.#deps = deps;
     this.#disks = disks;
     this.#space = space;
-    this.#label = label;
+    this.#labels = new Labels(disks, deps.handle.epoch, label);
     this.#records = records;
     this.id = label.poolId;
     this.name = label.name;
     this.#model = reserveModel([], disks.core.space);
     this.#modelOf = new Map();
-    this.#labelSerial = disks.serial;
-    disks.onMemberFailed = () => void this.#recordFailure();
+    disks.onMemberFailed = () => void this.#recordFailures().catch(() => undefined);
+    disks.recordFailures = () => this.#recordFailures();
   }
 
   /** Writes the first label. The disks must not belong to another pool; every slot must be usable. */
   static async create(deps: PoolDeps, spec: PoolSpec): Promise<Pool> {
     const { handle, runtime } = deps;
     assert(spec.id === handle.poolId, 'the handle is for this pool');
+    const journalBlocks = spec.journalBlocks ?? JOURNAL_BLOCKS;
     const slots = spec.groups.flatMap((group) => group.slots);
     assert(new Set(slots).size === slots.length && slots.length > 0, 'a slot is used once');
     const groups = spec.groups.map((group) => {
       const geometry = geometryOf({ level: group.level, members: group.slots.length, unitBlocks: group.unitBlocks });
       const blocks = Math.min(...group.slots.map((slot) => handle.disk(slot).blocks));
-      const stripes = Math.floor((blocks - JOURNAL_BLOCKS) / geometry.unitBlocks);
+      const stripes = Math.floor((blocks - journalBlocks) / geometry.unitBlocks);
       assert(stripes >= 4, 'the disks are large enough for a pool');
       return { ...group, stripes };
     });
@@ -93,7 +94,7 @@ export class Pool {
       predecessor: 0,
       epoch: handle.epoch,
       groups,
-      journalBlocks: JOURNAL_BLOCKS,
+      journalBlocks,
       journalFrom: groups.map(() => 1),
       members,
       table: EMPTY_ROOT,
@@ -113,17 +114,17 @@ export class Pool {
     return {
       id: this.id,
       name: this.name,
-      groups: this.#label.groups.map(({ level, slots, unitBlocks }) => ({ level, slots, unitBlocks })),
+      groups: this.#labels.current.groups.map(({ level, slots, unitBlocks }) => ({ level, slots, unitBlocks })),
     };
   }
 
   /** Number of the newest label that is durable on all active members. */
   get lastLabel(): number {
-    return this.#label.number;
+    return this.#labels.current.number;
   }
 
   get epoch(): number {
-    return this.#label.epoch;
+    return this.#labels.current.epoch;
   }
 
   get state(): 'healthy' | 'degraded' | 'failed' | 'closed' {
@@ -263,7 +264,7 @@ export class Pool {
     return this.#exclusively(async () => {
       core.repairs = false;
       try {
-        return await checkPool(core, this.#label, this.#records, this.#space, options.repair ?? false);
+        return await checkPool(core, this.#labels.current, this.#records, this.#space, options.repair ?? false);
       } finally {
         core.repairs = true;
       }
@@ -289,19 +290,17 @@ export class Pool {
 
   /** Writes a label with the same roots: member or epoch changes. For `open`. */
   async relabel(missingActive: boolean): Promise<void> {
-    await this.#writeLabels(nextLabelNumber(this.#label.number, missingActive), this.#label.table, this.#label.space);
+    await this.#labels.relabel(missingActive);
   }
 
-  /** A member failed: unless a label on its way tells it, write one that does, so that the disk is not trusted after a crash. */
-  async #recordFailure(): Promise<void> {
-    await this.#exclusively(async () => {
-      if (this.#failure !== null || this.#disks.serial === this.#labelSerial) return;
-      try {
-        await this.relabel(false);
-      } catch (error) {
-        this.#fail(error);
-      }
-    });
+  /** Resolves when a durable label calls every member failed that has failed: it is not trusted any more after a crash. */
+  async #recordFailures(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    try {
+      await this.#labels.recordFailures();
+    } catch (error) {
+      throw this.#fail(error);
+    }
   }
 
   /** Partial stripes count as room only where the journal can write them. */
@@ -330,9 +329,9 @@ export class Pool {
       if (this.#treeLocks.has(id)) passedOver.add(id);
       else unlock.push(this.#takeTree(id));
     }
-    const draft = new CommitDraft(core, nextLabelNumber(this.#label.number, false), this.#records);
+    const draft = new CommitDraft(core, nextLabelNumber(this.#labels.current.number, false), this.#records);
     try {
-      const movedBlocks = await cleanInto(core, draft, victims, this.#label.table, this.#space, (id) => !passedOver.has(id));
+      const movedBlocks = await cleanInto(core, draft, victims, this.#labels.current.table, this.#space, (id) => !passedOver.has(id));
       if (movedBlocks === 0) draft.finish();
       else await this.#seal(draft);
       // What did not get empty is held by kept roots (or a stage): leave it alone until that may have changed.
@@ -412,7 +411,7 @@ export class Pool {
       for (const { reject } of batch) reject(this.#failure);
       return;
     }
-    const number = nextLabelNumber(this.#label.number, false);
+    const number = nextLabelNumber(this.#labels.current.number, false);
     const draft = new CommitDraft(this.#disks.core, number, this.#records);
     const accepted: PendingCommit[] = [];
     if (this.#disks.core.space.allocatableBlocks(false) < this.#worstCase(0)) this.#deps.runtime.covered('pool/reserve-used');
@@ -433,9 +432,9 @@ export class Pool {
         return;
       }
       if (accepted.length > 1) this.#deps.runtime.covered('pool/label-shared');
-      await this.#seal(draft);
+      const label = await this.#seal(draft);
       this.#pinned.clear();
-      for (const { resolve } of accepted) resolve({ label: number });
+      for (const { resolve } of accepted) resolve({ label });
     } catch (error) {
       this.#fail(error);
       for (const { reject } of accepted.length > 0 ? accepted : batch) reject(this.#failure);
@@ -443,42 +442,22 @@ export class Pool {
   }
 
   /** Writes the draft's records and its label; then its frees may settle. */
-  async #seal(draft: CommitDraft): Promise<void> {
+  async #seal(draft: CommitDraft): Promise<number> {
     const { core } = this.#disks;
-    const { table, space } = await draft.write(this.#label.table, this.#space);
+    const { table, space } = await draft.write(this.#labels.current.table, this.#space);
     if (!this.#deps.runtime.planted('skip-data-sync-before-label')) await core.sync();
-    await this.#writeLabels(draft.number, table, space);
+    const number = await this.#labels.write(table, space);
     this.#records = draft.records;
     this.#gate.retire(draft.freed, (freed: PointerList) => core.space.settle(freed));
     draft.finish();
+    return number;
   }
 
-  /** Label `number`, and further ones until one was written during which no member failed. */
-  async #writeLabels(number: number, table: TreeRoot, space: TreeRoot): Promise<void> {
-    for (let next = number; ; next = nextLabelNumber(next, false)) {
-      const serial = this.#disks.serial;
-      const label: Label = {
-        ...this.#label,
-        number: next,
-        predecessor: this.#label.number,
-        epoch: this.#deps.handle.epoch,
-        journalFrom: this.#disks.core.journals.map((journal) => journal.from),
-        members: this.#disks.membersFor(next),
-        table,
-        space,
-      };
-      if (this.#disks.state === 'failed') throw new PoolFailedError('more disks failed than the RAID level allows', undefined);
-      await this.#disks.writeLabel(label);
-      this.#label = label;
-      this.#labelSerial = serial;
-      if (this.#disks.serial === this.#labelSerial) return;
-    }
-  }
-
-  #fail(error: unknown): void {
-    if (this.#failure !== null) return;
+  #fail(error: unknown): Error {
+    if (this.#failure !== null) return this.#failure;
     const message = error instanceof Error ? error.message : String(error);
     this.#failure = error instanceof PoolRequestError ? new PoolFailedError(message, error) : error instanceof PoolFailedError ? error : new PoolFailedError(message, error);
     this.#deps.runtime.log.write('error', 'pool failed', { pool: this.id, reason: message });
+    return this.#failure;
   }
 }

@@ -55,6 +55,8 @@ export interface PoolSpec {
   readonly id: string;
   readonly name: string;
   readonly groups: readonly GroupLayout[];
+  /** Blocks at the front of every disk for the stripe journal; default 256. */
+  readonly journalBlocks?: number;
 }
 
 export interface NewVolume {

@@ -190,7 +190,7 @@ export class RaidGroup {
     return data;
   }
 
-  /** True when parity or copies agree over the whole stripe, or when a member is missing and nothing can be compared. */
+  /** True when parity or copies agree over the whole stripe, or when too few members answer to compare anything. */
   async verifyStripe(stripe: number): Promise<boolean> {
     const { dataUnits, unitBlocks } = this.geometry;
     const bytes = unitBlocks * BLOCK_BYTES;
@@ -209,8 +209,15 @@ export class RaidGroup {
       if (first !== undefined && present.some((copy) => Buffer.compare(copy, first) !== 0)) return false;
       data.push(first === undefined ? null : words(first));
     }
-    const full = data.filter((unit): unit is Int32Array => unit !== null);
-    if (full.length < dataUnits) return true;
+    let full = data.filter((unit): unit is Int32Array => unit !== null);
+    if (full.length < dataUnits) {
+      // With one unit missing P gives it, and Q still tells whether the rest agree.
+      const [p, q] = this.geometry.parityMembers(stripe).map((member) => perMember[member] ?? null);
+      if (full.length < dataUnits - 1 || p === undefined || p === null || q === undefined || q === null) return true;
+      const solved = solveStripe(data, words(p), null, bytes >>> 2);
+      assert(solved !== null, 'one unknown and P');
+      full = solved;
+    }
     return this.geometry.parityMembers(stripe).every((member, which) => {
       const stored = perMember[member];
       if (stored === undefined || stored === null) return true;

@@ -13,14 +13,14 @@ export interface Rig {
   readonly pool: Pool;
 }
 
-export async function newPool(options: { level?: RaidLevel; disks?: number; diskMiB?: number; sizeBlocks?: number } = {}): Promise<Rig> {
-  const { level = 'raid5', disks = 4, diskMiB = 6, sizeBlocks = 2048 } = options;
+export async function newPool(options: { level?: RaidLevel; disks?: number; diskMiB?: number; sizeBlocks?: number; unitBlocks?: number; journalBlocks?: number } = {}): Promise<Rig> {
+  const { level = 'raid5', disks = 4, diskMiB = 6, sizeBlocks = 2048, unitBlocks = 16, journalBlocks = 256 } = options;
   const storage = new MemoryStorage();
   const slots = Array.from({ length: disks }, (_, slot) => slot);
   const shelf = await Shelf.create(storage, { arrayId: 'array', disks: slots.map((slot) => ({ slot, sizeBytes: diskMiB * 1048576 })) });
   const runtime = testRuntime();
   const handle = shelf.handle({ poolId: 'p1', serverId: 's1', epoch: 0 });
-  const pool = await Pool.create({ runtime, handle }, { id: 'p1', name: 'Pool', groups: [{ level, slots, unitBlocks: 16 }] });
+  const pool = await Pool.create({ runtime, handle }, { id: 'p1', name: 'Pool', journalBlocks, groups: [{ level, slots, unitBlocks }] });
   await pool.commit({ create: [{ id: 'v1', name: 'Volume', sizeBlocks, policy: 'logged', attributes: {} }] });
   return { storage, shelf, runtime, pool };
 }

@@ -44,6 +44,9 @@ export class MemoryStorage implements Storage {
     return Infinity;
   }
 
+  /** How many turns an I/O takes. */
+  turns: (path: string, kind: 'read' | 'write' | 'sync', at: number) => number = () => 1;
+
   /** What a restart finds: each unsynced 512-byte sector decided by `coin`. */
   restart(coin: () => boolean): MemoryStorage {
     const next = new MemoryStorage();
@@ -61,7 +64,8 @@ export class MemoryStorage implements Storage {
       this.onCrash();
     }
     if (this.crashed) await new Promise<never>(() => undefined);
-    await Promise.resolve();
+    for (let turn = this.turns(path, kind, at); turn > 0; turn--) await Promise.resolve();
+    if (this.crashed) await new Promise<never>(() => undefined);
     const error = this.fault(path, kind, at);
     if (error !== null) throw error;
   }

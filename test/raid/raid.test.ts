@@ -158,3 +158,16 @@ describe('the address mapping', () => {
     for (let a = 0; a < 256; a++) for (let b = 0; b < 256; b++) expect(gfMultiply(a, b)).toBe(slow(a, b));
   });
 });
+
+describe('a stripe of raid6 with one member lost', () => {
+  it('is still found out when another member lies, so that nobody computes new parity from it', async () => {
+    for (let lost = 0; lost < 5; lost++) {
+      const { storage, group } = await newGroup('raid6', 5);
+      group.failMember(lost, new Error('gone'));
+      for (let stripe = 0; stripe < STRIPES; stripe++) expect(await group.verifyStripe(stripe)).toBe(true);
+      const liar = (lost + 1) % 5;
+      storage.files.get(`disk-${liar}.img`)?.bytes.fill(0x5a, 65536 + BASE * 4096, 65536 + (BASE + UNIT) * 4096);
+      expect(await group.verifyStripe(0)).toBe(false);
+    }
+  });
+});
