@@ -3,6 +3,7 @@ import { Shelf } from '../disk/index.ts';
 import type { Clock, Storage } from '../runtime/index.ts';
 import type { Machine } from './machine.ts';
 import { refuse } from './refused.ts';
+import type { Serial } from './serial.ts';
 import type { ServerUnit } from './server-unit.ts';
 import type { ArrayRecord, ClusterRecord, Topology } from './topology.ts';
 
@@ -13,6 +14,7 @@ export interface ArraysEnvironment {
   readonly topology: Topology;
   readonly clock: Clock;
   readonly unitOf: (serverId: string) => ServerUnit;
+  readonly changes: Serial;
 }
 
 /** Below this, nothing new is begun. */
@@ -31,7 +33,11 @@ export class Arrays {
   }
 
   /** The array's server restarts to reach it. */
-  async create(name: string, cluster: ClusterRecord, disks: number, diskSizeBytes: number): Promise<ArrayRecord> {
+  create(name: string, cluster: ClusterRecord, disks: number, diskSizeBytes: number): Promise<ArrayRecord> {
+    return this.#environment.changes.run(() => this.#create(name, cluster, disks, diskSizeBytes));
+  }
+
+  async #create(name: string, cluster: ClusterRecord, disks: number, diskSizeBytes: number): Promise<ArrayRecord> {
     const { topology, clock, storage, unitOf } = this.#environment;
     topology.arrays.checkName(name);
     const freeBytes = await storage.freeBytes();

@@ -16,11 +16,12 @@ import { Links } from './links.ts';
 import { acquireLock, type LabLock } from './lock.ts';
 import type { Machine } from './machine.ts';
 import { Mirrors } from './mirrors.ts';
-import { newLabFile, openCatalog, refuseWrongPlace } from './opening.ts';
+import { beginCreation, endCreation, newLabFile, openCatalog, refuseWrongPlace } from './opening.ts';
 import { Pools } from './pools.ts';
 import { Sampler } from './sampler.ts';
 import type { MakeServer, ServerUnit } from './server-unit.ts';
 import { DEFAULT_SERVER_SETTINGS, type ServerSettings } from './server/types.ts';
+import { Serial } from './serial.ts';
 import { Servers } from './servers.ts';
 import { Sites } from './sites.ts';
 import { Topology } from './topology.ts';
@@ -95,6 +96,7 @@ export class Lab {
     const { random } = machine;
     const settings = { ...DEFAULT_SERVER_SETTINGS, ...options.settings };
     const changed = (): void => this.#changed();
+    const changes = new Serial();
     const unitOf = (serverId: string): ServerUnit => this.servers.unitOf(serverId);
 
     const events = new EventStream(catalog, () => clock.wallMs());
@@ -114,8 +116,8 @@ export class Lab {
       setWallOffset: (ms) => clock.setWallOffset(ms),
       handshakes: () => this.handshakes(),
     });
-    const arrays = new Arrays({ directory, machine, storage, topology, clock, unitOf });
-    const mirrors = new Mirrors({ topology, clock, events, jobs, unitOf, changed });
+    const arrays = new Arrays({ directory, machine, storage, topology, clock, unitOf, changes });
+    const mirrors = new Mirrors({ topology, clock, events, jobs, unitOf, changed, changes });
     const workloads = new Workloads({
       catalog,
       events,
@@ -124,10 +126,11 @@ export class Lab {
       random,
       storage,
       changed,
+      changes,
       target: (volume) => this.volumes.target(volume),
       measured: (volumeId, ms) => this.sampler.measured(volumeId, ms),
     });
-    const volumes = new Volumes({ topology, clock, mirrors, workloads, unitOf });
+    const volumes = new Volumes({ topology, clock, mirrors, workloads, jobs, unitOf, changes });
     const content = new VolumeContent({ machine, volumes, workloads });
     const views = new Views({ topology, clock, network, faults, unitOf });
 
@@ -154,7 +157,7 @@ export class Lab {
     this.transfer = new VolumeTransfer({ machine, topology, jobs, volumes, content, workloads });
     this.sites = new Sites({ topology, clock });
     this.links = new Links({ topology, clock, faults });
-    this.pools = new Pools({ topology, clock, unitOf });
+    this.pools = new Pools({ topology, clock, unitOf, changes });
     this.servers = new Servers({
       directory,
       machine,
@@ -173,14 +176,7 @@ export class Lab {
       closed: () => this.#closed,
     });
     this.sampler = new Sampler({ clock, catalog, topology, workloads, views, mirrors, unitOf, changed });
-    this.#topologyKeeper = new TopologyKeeper({
-      storage,
-      catalog,
-      topology,
-      events,
-      arrays,
-      labName: files.file.name,
-    });
+    this.#topologyKeeper = new TopologyKeeper({ topology, events, arrays });
     this.drills = new Drills(this);
   }
 
@@ -200,15 +196,17 @@ export class Lab {
       ...(binding === undefined ? {} : { binding }),
     });
     let catalog: Catalog | null = null;
+    let lab: Lab | null = null;
     try {
+      if (options.create !== undefined) await beginCreation(storage);
       const created = options.create === undefined ? null : newLabFile(machine, options.create);
       const opening =
         created === null
           ? await readLabFile(storage, () => machine.random.id(), clock.wallMs())
           : { file: created, migrated: null };
-      const opened = await openCatalog(storage, machine, directory, clock.wallMs(), created !== null);
+      const opened = await openCatalog({ storage, machine, directory, wallMs: clock.wallMs() }, created !== null);
       catalog = opened.catalog;
-      const lab = new Lab(options, { file: opening.file, lock, storage, catalog, clock });
+      lab = new Lab(options, { file: opening.file, lock, storage, catalog, clock });
       if (opening.migrated !== null) {
         lab.events.append({
           kind: 'lab/migrated',
@@ -217,20 +215,27 @@ export class Lab {
           message: `The lab had format ${opening.migrated.from} and now has ${LAB_FORMAT}; the old file is ${opening.migrated.backup}`,
         });
       }
-      if (opened.lost !== null) await lab.#rebuild(opened.lost);
+      if (opened.lost !== null) lab.#tellOfRebuilding(opened.lost);
       lab.#start();
       if (created !== null) {
         if (options.create?.demo === 'two-site') await createDemo(lab, options.demoSizes);
         await writeLabFile(storage, created);
+        await endCreation(storage);
       } else {
+        await endCreation(storage);
+        await lab.#topologyKeeper.catchUp();
         await lab.servers.powerUp();
         lab.jobs.recover(lab.mirrors.resumers());
         lab.drills.recover();
       }
       return lab;
     } catch (error) {
-      catalog?.close();
-      await lock.release();
+      // What was begun is ended like any lab, so that nothing of it acts on.
+      if (lab !== null) await lab.close();
+      else {
+        catalog?.close();
+        await lock.release();
+      }
       throw error;
     }
   }
@@ -249,9 +254,13 @@ export class Lab {
     for (const listener of this.#changeListeners) listener();
   }
 
-  async #rebuild(why: string): Promise<void> {
-    await this.#topologyKeeper.rebuild(why);
-    this.faults.apply();
+  #tellOfRebuilding(why: string): void {
+    this.events.append({
+      kind: 'lab/catalog-rebuilt',
+      severity: 'warning',
+      subject: `lab/${this.file.name}`,
+      message: `The catalog was ${why}; it was rebuilt from the arrays. Earlier events, jobs and reports are gone`,
+    });
   }
 
   #start(): void {

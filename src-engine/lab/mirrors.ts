@@ -9,6 +9,7 @@ import { previewAction } from './mirror-preview.ts';
 import { MirrorSides, refusalFrom, unreachable, type ActingSide, type MirrorView } from './mirror-sides.ts';
 import { presentMirror } from './mirror-view.ts';
 import { Refused, refusal, refuse } from './refused.ts';
+import type { Serial } from './serial.ts';
 import type { ServerUnit } from './server-unit.ts';
 import type { ActionOutcome } from './server/types.ts';
 import type { MirrorRecord, Topology, VolumeRecord } from './topology.ts';
@@ -20,6 +21,15 @@ export interface MirrorEnvironment {
   readonly jobs: Jobs;
   readonly unitOf: (serverId: string) => ServerUnit;
   readonly changed: () => void;
+  readonly changes: Serial;
+}
+
+export interface MirrorSpec {
+  readonly name: string;
+  readonly source: VolumeRecord;
+  readonly destination: VolumeRecord;
+  readonly policy?: 'availability' | 'strict' | undefined;
+  readonly recovery?: 'auto' | 'manual' | undefined;
 }
 
 export class Mirrors {
@@ -109,13 +119,18 @@ export class Mirrors {
     );
   }
 
-  async create(spec: {
-    readonly name: string;
-    readonly source: VolumeRecord;
-    readonly destination: VolumeRecord;
-    readonly policy?: 'availability' | 'strict' | undefined;
-    readonly recovery?: 'auto' | 'manual' | undefined;
-  }): Promise<MirrorRecord> {
+  create(spec: MirrorSpec): Promise<MirrorRecord> {
+    const { changes, topology } = this.#environment;
+    return changes.run(() =>
+      this.#create({
+        ...spec,
+        source: topology.volumes.still(spec.source),
+        destination: topology.volumes.still(spec.destination),
+      }),
+    );
+  }
+
+  async #create(spec: MirrorSpec): Promise<MirrorRecord> {
     const { topology, clock } = this.#environment;
     topology.mirrors.checkName(spec.name);
     for (const volume of [spec.source, spec.destination]) {

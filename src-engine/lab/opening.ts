@@ -1,18 +1,36 @@
-/** The lab's own files at opening: `lab.json` of a new lab, and the catalog, set aside and begun anew where it is damaged. */
+/**
+ * The lab's own files at opening: `lab.json` of a new lab, and the catalog. A catalog that is lost is made anew from what
+ * the arrays keep of the topology, completely or not at all: nothing is opened that was only half rebuilt.
+ */
 import type { Storage } from '../runtime/index.ts';
-import { openSqliteCatalog, type Catalog } from './catalog/index.ts';
+import { openSqliteCatalog, type Catalog, type CatalogOpening } from './catalog/index.ts';
 import { LAB_FORMAT, type LabFile } from './directory.ts';
 import type { Machine } from './machine.ts';
 import { refuse } from './refused.ts';
+import { Topology } from './topology.ts';
+import { bestTopologyCopy } from './topology-copy.ts';
 
 const CATALOG = 'catalog.sqlite';
+/** A catalog in the making: nobody opens it under this name. */
+const REBUILDING = 'catalog-rebuilding.sqlite';
+/** There from the first to the last step of a lab's creation. */
+const CREATING = 'lab.unfinished';
 
 /** Refuses to make a lab where one is, or to open where none is; nothing is changed then. */
 export async function refuseWrongPlace(storage: Storage, directory: string, create: boolean): Promise<void> {
-  if (create && (await storage.exists('lab.json'))) {
-    refuse('lab/exists', `${directory} holds a lab already.`, 'Open it, or name another directory.');
+  if (await storage.exists('lab.json')) {
+    if (create) refuse('lab/exists', `${directory} holds a lab already.`, 'Open it, or name another directory.');
+    return;
   }
-  if (!(await storage.exists('lab.json')) && (await storage.exists(CATALOG))) {
+  if (await storage.exists(CREATING)) {
+    if (create) return;
+    refuse(
+      'lab/unfinished',
+      `The creation of the lab in ${directory} was interrupted; it holds nothing yet.`,
+      'Create it again with lab create: what is left of the first attempt is replaced.',
+    );
+  }
+  if (await storage.exists(CATALOG)) {
     refuse(
       'lab/damaged',
       `lab.json is missing in ${directory}, but ${CATALOG} is there. Nothing was changed.`,
@@ -20,9 +38,22 @@ export async function refuseWrongPlace(storage: Storage, directory: string, crea
       { details: { file: 'lab.json', offset: 0, expected: 'the file of a lab', found: 'no such file' } },
     );
   }
-  if (!create && !(await storage.exists('lab.json'))) {
-    refuse('lab/not-found', `There is no lab in ${directory}.`, 'Create one with lab create.');
+  if (!create) refuse('lab/not-found', `There is no lab in ${directory}.`, 'Create one with lab create.');
+}
+
+/** Marks the creation as begun, and clears away what an interrupted one left. */
+export async function beginCreation(storage: Storage): Promise<void> {
+  if (await storage.exists(CREATING)) {
+    for (const prefix of ['arrays/', 'servers/', 'ledgers/', 'backups/', CATALOG, REBUILDING])
+      for (const path of await storage.list(prefix)) await storage.remove(path);
   }
+  const marker = await storage.open(CREATING, { create: true, size: 1 });
+  await marker.sync();
+  await marker.close();
+}
+
+export async function endCreation(storage: Storage): Promise<void> {
+  if (await storage.exists(CREATING)) await storage.remove(CREATING);
 }
 
 export function newLabFile(
@@ -38,44 +69,84 @@ export function newLabFile(
   };
 }
 
+export interface CatalogPlace {
+  readonly storage: Storage;
+  readonly machine: Machine;
+  readonly directory: string;
+  readonly wallMs: number;
+}
+
+/** The catalog; `lost` says why it had to be made anew, null where it was as it was left. */
 export async function openCatalog(
-  storage: Storage,
-  machine: Machine,
-  directory: string,
-  wallMs: number,
+  place: CatalogPlace,
   fresh: boolean,
 ): Promise<{ readonly catalog: Catalog; readonly lost: string | null }> {
-  const binding = machine.sqliteBinding === undefined ? {} : { binding: machine.sqliteBinding };
-  const open = () =>
-    openSqliteCatalog({
-      path: `${directory}/${CATALOG}`,
-      ...binding,
-      backup: (from, copyTo) => copyTo(`${directory}/backups/catalog-format-${from}-${Math.floor(wallMs)}.sqlite`),
-    });
-  let lost: string | null = null;
-  if (!fresh && !(await storage.exists(CATALOG))) lost = 'missing';
-  // A write-ahead log without its database belongs to nothing.
-  if (lost !== null)
-    for (const path of [`${CATALOG}-wal`, `${CATALOG}-shm`]) if (await storage.exists(path)) await storage.remove(path);
-  await (await storage.open(CATALOG, { create: true, size: 0 })).close();
+  const { storage, directory, wallMs } = place;
   await (await storage.open('backups/keep', { create: true, size: 0 })).close(); // so that the directory exists
-  let opened = open();
-  if (!opened.ok && opened.reason === 'newer') {
-    refuse(
-      'lab/newer-catalog',
-      `The catalog has a newer format: ${opened.message}. Nothing was changed.`,
-      'Open the lab with the program that made it, or a newer one.',
-      { details: { file: CATALOG } },
-    );
-  }
-  if (!opened.ok) {
-    lost = `damaged (${opened.message})`;
+  let lost: string | null = null;
+  if (!fresh) {
+    lost = (await storage.exists(CATALOG)) ? null : 'missing';
+    if (lost === null) {
+      const opened = openAt(place, CATALOG);
+      if (opened.ok) return { catalog: opened.catalog, lost };
+      if (opened.reason === 'newer') {
+        refuse(
+          'lab/newer-catalog',
+          `The catalog has a newer format: ${opened.message}. Nothing was changed.`,
+          'Open the lab with the program that made it, or a newer one.',
+          { details: { file: CATALOG } },
+        );
+      }
+      lost = `damaged (${opened.message})`;
+    }
+    await rebuild(place, lost);
+    // A write-ahead log without its database belongs to nothing.
     for (const path of [CATALOG, `${CATALOG}-wal`, `${CATALOG}-shm`]) {
       if (await storage.exists(path)) await storage.rename(path, `backups/damaged-${Math.floor(wallMs)}-${path}`);
     }
-    await (await storage.open(CATALOG, { create: true, size: 0 })).close();
-    opened = open();
+    await storage.rename(REBUILDING, CATALOG);
+  } else {
+    await empty(storage, CATALOG);
   }
-  if (!opened.ok) throw new Error(`a new catalog cannot be opened: ${opened.message}`);
+  const opened = openAt(place, CATALOG);
+  if (!opened.ok) throw new Error(`a new catalog cannot be opened in ${directory}: ${opened.message}`);
   return { catalog: opened.catalog, lost };
+}
+
+/** Scenario 71: a new catalog, under its own name, with the newest topology that an array holds. */
+async function rebuild(place: CatalogPlace, why: string): Promise<void> {
+  const { storage, machine, directory } = place;
+  const { best, arrays } = await bestTopologyCopy(storage, (name) => machine.storage(`${directory}/arrays/${name}`));
+  if (best === null && arrays > 0) {
+    refuse(
+      'lab/catalog-lost',
+      `The catalog is ${why}, and no array holds a readable copy of the topology. Nothing was changed.`,
+      `Restore ${CATALOG} from backups/ or from a backup of your own. The data in arrays/ are untouched.`,
+      { details: { file: CATALOG, offset: 0, expected: 'the catalog of the lab', found: why } },
+    );
+  }
+  for (const path of [REBUILDING, `${REBUILDING}-wal`, `${REBUILDING}-shm`])
+    if (await storage.exists(path)) await storage.remove(path);
+  await empty(storage, REBUILDING);
+  const opened = openAt(place, REBUILDING);
+  if (!opened.ok) throw new Error(`a new catalog cannot be opened in ${directory}: ${opened.message}`);
+  const { catalog } = opened;
+  if (best !== null) {
+    const { document } = best;
+    catalog.transaction(() => new Topology(catalog, machine.random).restore(document));
+  }
+  catalog.close();
+}
+
+function openAt({ machine, directory, wallMs }: CatalogPlace, name: string): CatalogOpening {
+  return openSqliteCatalog({
+    path: `${directory}/${name}`,
+    ...(machine.sqliteBinding === undefined ? {} : { binding: machine.sqliteBinding }),
+    backup: (from, copyTo) => copyTo(`${directory}/backups/catalog-format-${from}-${Math.floor(wallMs)}.sqlite`),
+  });
+}
+
+/** Made through the storage, so that the database is for its owner's eyes only. */
+async function empty(storage: Storage, path: string): Promise<void> {
+  await (await storage.open(path, { create: true, size: 0 })).close();
 }

@@ -2,6 +2,7 @@
 import { geometryOf, minimumMembers } from '../raid/index.ts';
 import type { Clock } from '../runtime/index.ts';
 import { refuse } from './refused.ts';
+import type { Serial } from './serial.ts';
 import type { ServerUnit } from './server-unit.ts';
 import type { ArrayRecord, PoolRecord, ServerRecord, Topology } from './topology.ts';
 
@@ -11,6 +12,7 @@ export interface PoolsEnvironment {
   readonly topology: Topology;
   readonly clock: Clock;
   readonly unitOf: (serverId: string) => ServerUnit;
+  readonly changes: Serial;
 }
 
 export class Pools {
@@ -20,7 +22,17 @@ export class Pools {
     this.#environment = environment;
   }
 
-  async create(
+  create(
+    name: string,
+    array: ArrayRecord,
+    level: PoolRecord['level'],
+    slots: readonly number[] | undefined,
+    owner: ServerRecord,
+  ): Promise<PoolRecord> {
+    return this.#environment.changes.run(() => this.#create(name, array, level, slots, owner));
+  }
+
+  async #create(
     name: string,
     array: ArrayRecord,
     level: PoolRecord['level'],

@@ -29,6 +29,20 @@ export async function writeTopologyCopy(array: Storage, copy: TopologyCopy): Pro
   await writeSmallFile(array, FILE, encodeEnvelope(MAGIC, VERSION, payload, payload.byteLength + ENVELOPE_HEAD_BYTES));
 }
 
+/** The newest readable copy among all arrays that have files below `arrays/`, whatever a catalog knows of them. */
+export async function bestTopologyCopy(
+  storage: Storage,
+  arrayStorage: (name: string) => Storage,
+): Promise<{ readonly best: TopologyCopy | null; readonly arrays: number }> {
+  const names = new Set((await storage.list('arrays/')).map((path) => path.split('/')[1] ?? ''));
+  let best: TopologyCopy | null = null;
+  for (const name of names) {
+    const copy = await readTopologyCopy(arrayStorage(name));
+    if (copy !== null && 'number' in copy && (best === null || copy.number > best.number)) best = copy;
+  }
+  return { best, arrays: names.size };
+}
+
 /** Null when the array has none. */
 export async function readTopologyCopy(array: Storage): Promise<TopologyCopy | CopyProblem | null> {
   if (!(await array.exists(FILE))) return null;

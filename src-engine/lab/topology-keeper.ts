@@ -1,19 +1,13 @@
-/** Keeps a copy of the topology on every array, and makes a lost catalog anew from the best of them (scenario 71). */
-import type { Storage } from '../runtime/index.ts';
+/** Keeps a copy of the topology on every array: what a lost catalog is made anew from (scenario 71). */
 import type { Arrays } from './arrays.ts';
-import type { Catalog } from './catalog/index.ts';
 import type { EventStream } from './event-stream.ts';
-import { refuse } from './refused.ts';
 import type { Topology } from './topology.ts';
 import { readTopologyCopy, writeTopologyCopy, type TopologyCopy } from './topology-copy.ts';
 
 export interface TopologyKeeperEnvironment {
-  readonly storage: Storage;
-  readonly catalog: Catalog;
   readonly topology: Topology;
   readonly events: EventStream;
   readonly arrays: Arrays;
-  readonly labName: string;
 }
 
 export class TopologyKeeper {
@@ -53,32 +47,20 @@ export class TopologyKeeper {
     return this.#copying;
   }
 
-  /** Scenario 71: a new catalog from what the arrays keep. */
-  async rebuild(why: string): Promise<void> {
-    const { topology, events, storage, catalog, arrays, labName } = this.#environment;
-    let best: TopologyCopy | null = null;
-    const names = new Set((await storage.list('arrays/')).map((path) => path.split('/')[1] ?? ''));
-    for (const name of names) {
-      const copy = await readTopologyCopy(arrays.storageOf({ name }));
-      if (copy !== null && 'number' in copy && (best === null || copy.number > best.number)) best = copy;
+  /**
+   * At opening: numbers go on from the highest that any array holds, and an array that missed the last change (its
+   * power was off, or it came from a backup) gets it now. A damaged copy is left for `lab check` to tell of.
+   */
+  async catchUp(): Promise<void> {
+    const { topology, arrays } = this.#environment;
+    const present = JSON.stringify(topology.document());
+    let behind = false;
+    for (const array of topology.arrays.list()) {
+      const copy = await readTopologyCopy(arrays.storageOf(array)).catch(() => null); // its server tells of a lost array
+      if (copy !== null && !('number' in copy)) continue;
+      if (copy !== null) this.#copyNumber = Math.max(this.#copyNumber, copy.number);
+      if (copy === null || JSON.stringify(copy.document) !== present) behind = true;
     }
-    if (best === null && names.size > 0) {
-      refuse(
-        'lab/catalog-lost',
-        `The catalog is ${why}, and no array holds a readable copy of the topology.`,
-        'Restore catalog.sqlite from backups/. The data in arrays/ are untouched.',
-      );
-    }
-    if (best !== null) {
-      const { document } = best;
-      this.#copyNumber = best.number;
-      catalog.transaction(() => topology.restore(document));
-    }
-    events.append({
-      kind: 'lab/catalog-rebuilt',
-      severity: 'warning',
-      subject: `lab/${labName}`,
-      message: `The catalog was ${why}; it was rebuilt from the arrays. Earlier events, jobs and reports are gone`,
-    });
+    if (behind) await this.copy();
   }
 }

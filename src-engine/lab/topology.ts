@@ -123,6 +123,20 @@ export class Registry<T extends Named> {
     if (record === undefined) throw new Error(`topology: no ${this.noun} ${id}`);
     return record;
   }
+  /** The record as it is now; refuses where it was removed meanwhile. */
+  still(record: T): T {
+    const now = this.#records.get(record.id);
+    if (now === undefined)
+      refuse(
+        `${this.noun}/not-found`,
+        `${record.name} was deleted meanwhile.`,
+        `List the ${this.noun}s to see what is there.`,
+        {
+          field: this.noun,
+        },
+      );
+    return now;
+  }
   nameOf(id: string): string {
     return this.#records.get(id)?.name ?? id;
   }

@@ -4,8 +4,10 @@ import type { Volume } from '../contract/index.ts';
 import type { Clock } from '../runtime/index.ts';
 import { confirmed } from './confirmation.ts';
 import { instant } from './instant.ts';
+import type { Jobs } from './jobs.ts';
 import type { Mirrors } from './mirrors.ts';
 import { refuse } from './refused.ts';
+import type { Serial } from './serial.ts';
 import type { ServerUnit } from './server-unit.ts';
 import type { VolumeStatus } from './server/types.ts';
 import type { PoolRecord, Topology, VolumeRecord } from './topology.ts';
@@ -16,7 +18,9 @@ export interface VolumeEnvironment {
   readonly clock: Clock;
   readonly mirrors: Mirrors;
   readonly workloads: Workloads;
+  readonly jobs: Jobs;
   readonly unitOf: (serverId: string) => ServerUnit;
+  readonly changes: Serial;
 }
 
 /** Where a volume's host I/O goes now. */
@@ -108,7 +112,21 @@ export class Volumes {
     };
   }
 
-  async create(name: string, pool: PoolRecord, sizeBytes: number): Promise<VolumeRecord> {
+  create(name: string, pool: PoolRecord, sizeBytes: number): Promise<VolumeRecord> {
+    return this.#environment.changes.run(() => this.#create(name, pool, sizeBytes));
+  }
+
+  grow(volume: VolumeRecord, sizeBytes: number): Promise<VolumeRecord> {
+    const { changes, topology } = this.#environment;
+    return changes.run(() => this.#grow(topology.volumes.still(volume), sizeBytes));
+  }
+
+  delete(volume: VolumeRecord, confirm: string | undefined): Promise<void> {
+    const { changes, topology } = this.#environment;
+    return changes.run(() => this.#delete(topology.volumes.still(volume), confirm));
+  }
+
+  async #create(name: string, pool: PoolRecord, sizeBytes: number): Promise<VolumeRecord> {
     const { topology, clock, unitOf } = this.#environment;
     topology.volumes.checkName(name);
     const record: VolumeRecord = {
@@ -122,7 +140,7 @@ export class Volumes {
     return topology.volumes.put(record);
   }
 
-  async grow(volume: VolumeRecord, sizeBytes: number): Promise<VolumeRecord> {
+  async #grow(volume: VolumeRecord, sizeBytes: number): Promise<VolumeRecord> {
     const { topology } = this.#environment;
     if (sizeBytes < volume.sizeBytes)
       refuse(
@@ -143,8 +161,8 @@ export class Volumes {
     return topology.volumes.put({ ...volume, sizeBytes });
   }
 
-  async delete(volume: VolumeRecord, confirm: string | undefined): Promise<void> {
-    const { topology, workloads } = this.#environment;
+  async #delete(volume: VolumeRecord, confirm: string | undefined): Promise<void> {
+    const { topology, workloads, jobs } = this.#environment;
     const mirror = topology.mirrorOfVolume(volume.id);
     if (mirror !== undefined)
       refuse(
@@ -156,6 +174,11 @@ export class Volumes {
     const workload = workloads.runningOn(volume.id);
     if (workload !== null)
       refuse('volume/in-use', `A workload (${workload.id}) runs on ${volume.name}.`, 'Stop it first.', {
+        field: 'volume',
+      });
+    const job = jobs.running(`volume/${volume.name}`)[0];
+    if (job !== undefined)
+      refuse('volume/in-use', `A job (${job.kind}, ${job.id}) works on ${volume.name}.`, 'Cancel it, or wait for it.', {
         field: 'volume',
       });
     confirmed('volume', volume.name, confirm, `${volume.name} and its content would be gone.`);

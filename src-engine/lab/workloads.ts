@@ -6,6 +6,7 @@ import type { Catalog } from './catalog/index.ts';
 import type { EventStream } from './event-stream.ts';
 import { instant } from './instant.ts';
 import { refuse } from './refused.ts';
+import type { Serial } from './serial.ts';
 import type { Topology, VolumeRecord } from './topology.ts';
 
 const BLOCK = 4096;
@@ -41,6 +42,7 @@ export interface WorkloadsEnvironment {
   readonly target: (volume: VolumeRecord) => BlockTarget;
   readonly changed: () => void;
   readonly measured: (volumeId: string, latencyMs: number) => void;
+  readonly changes: Serial;
 }
 
 export class Workloads {
@@ -73,7 +75,12 @@ export class Workloads {
     return () => this.#observers.delete(observer);
   }
 
-  async start(request: WorkloadRequest): Promise<WorkloadShown> {
+  start(request: WorkloadRequest): Promise<WorkloadShown> {
+    const { changes, topology } = this.#environment;
+    return changes.run(() => this.#start({ ...request, volume: topology.volumes.still(request.volume) }));
+  }
+
+  async #start(request: WorkloadRequest): Promise<WorkloadShown> {
     const { topology, clock, random, target, events } = this.#environment;
     const { volume } = request;
     const mirror = topology.mirrorOfVolume(volume.id);
@@ -94,14 +101,6 @@ export class Workloads {
         { field: 'volume' },
       );
     const ledger = await this.ledger(volume);
-    const raced = [...this.#live.values()].find((live) => live.stored.volumeId === volume.id);
-    if (raced !== undefined)
-      refuse(
-        'workload/overlapping',
-        `A workload (${raced.stored.id}) runs on ${volume.name} already.`,
-        'Stop it first; the next one continues its ledger.',
-        { field: 'volume' },
-      );
     const defaults = defaultSettings(request.profile ?? 'random');
     const settings = {
       ...defaults,

@@ -49,9 +49,10 @@ export interface EngineOptions {
   readonly lastCrash?: string | null;
 }
 
-/** True where the directory holds a lab, or what is left of one: nothing is made over that. */
+/** True where the directory holds a lab, or what is left of one: nothing is made over that, except over an unfinished creation. */
 export const isLab = (directory: string): boolean =>
-  existsSync(join(directory, 'lab.json')) || existsSync(join(directory, 'catalog.sqlite'));
+  existsSync(join(directory, 'lab.json')) ||
+  (existsSync(join(directory, 'catalog.sqlite')) && !existsSync(join(directory, 'lab.unfinished')));
 
 type AnyRouter = Router<AnyContractRouter, Caller>;
 

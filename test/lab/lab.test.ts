@@ -2,24 +2,12 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:
 import { randomBytes, createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ORPCError } from '@orpc/server';
-import type { Refusal } from '../../src-engine/contract/index.ts';
-import { Refused } from '../../src-engine/lab/index.ts';
-import { open, temporaryDirectory, until, type OpenLab } from './real-lab.ts';
+import { open, refusalOf, temporaryDirectory, until, type OpenLab } from './real-lab.ts';
 
 const directory = temporaryDirectory();
 let lab: OpenLab;
 const MIB = 1024 * 1024;
 
-async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
-  const error: unknown = await call.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof Refused) return error.refusal;
-  if (error instanceof ORPCError && error.code === 'REFUSED') return error.data as Refusal;
-  throw new Error(`not refused: ${String(error)}`);
-}
 const synchronized = (name = 'payroll') =>
   until(`${name} synchronized`, async () => {
     const mirror = await lab.client.mirror.show({ mirror: name });

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createRouterClient } from '@orpc/server';
-import { openLab } from '../../src-engine/lab/index.ts';
+import { createRouterClient, ORPCError } from '@orpc/server';
+import type { Refusal } from '../../src-engine/contract/index.ts';
+import { openLab, Refused } from '../../src-engine/lab/index.ts';
 
 const MIB = 1024 * 1024;
 const settings = {
@@ -44,4 +45,15 @@ export async function until(
     if (performance.now() > end) throw new Error(`did not happen: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** Why a call was refused; fails where it was not. */
+export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
+  const error: unknown = await call.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof Refused) return error.refusal;
+  if (error instanceof ORPCError && error.code === 'REFUSED') return error.data as Refusal;
+  throw new Error(`not refused: ${String(error)}`);
 }

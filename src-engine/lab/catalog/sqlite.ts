@@ -55,6 +55,7 @@ export function openSqliteCatalog(options: CatalogOptions): CatalogOpening {
     }
     database.pragma('journal_mode = WAL');
     // The catalog is not the authority for data; NORMAL keeps it consistent after a power loss, if a moment older.
+    // What was configured is written with FULL (`durably`): it is answered for at once and rarely changes.
     database.pragma('synchronous = NORMAL');
     const fresh = version === 0;
     if (version < MIGRATIONS.length) {
@@ -120,13 +121,26 @@ class SqliteCatalog implements Catalog {
     return row === undefined ? null : documentOf(row);
   }
   put(collection: CollectionName, document: Document): void {
-    if (!OF_RUNNING_THINGS.includes(collection)) return this.#put(collection, document);
+    if (!OF_RUNNING_THINGS.includes(collection)) return this.#durably(() => this.#put(collection, document));
     const key = `${collection}/${document.id}`;
     const done = this.#record(() => {
       this.#put(collection, document);
       if (this.#waiting.get(key) === document) this.#waiting.delete(key);
     });
     if (!done) this.#waiting.set(key, document);
+  }
+  /** Survives a power loss when it returns. Within a transaction its commit decides, and the mode cannot be changed. */
+  #durably(change: () => unknown): void {
+    if (this.#database.inTransaction) {
+      change();
+      return;
+    }
+    this.#database.pragma('synchronous = FULL');
+    try {
+      change();
+    } finally {
+      this.#database.pragma('synchronous = NORMAL');
+    }
   }
   #put(collection: CollectionName, document: Document): void {
     try {
@@ -140,7 +154,7 @@ class SqliteCatalog implements Catalog {
     }
   }
   remove(collection: CollectionName, id: string): void {
-    this.#prepare<[string], never>(`DELETE FROM ${collection} WHERE id = ?`).run(id);
+    this.#durably(() => this.#prepare<[string], never>(`DELETE FROM ${collection} WHERE id = ?`).run(id));
   }
 
   appendEvent(event: Omit<EventRow, 'id'>): EventRow {
