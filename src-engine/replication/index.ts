@@ -14,4 +14,4 @@ export { directionOf, type RelationshipRecord } from './record.ts';
 export { viewToJson, viewOf } from './views.ts';
 export { FractureLog } from './fracture-log.ts';
 export { REGION_BYTES } from './region-set.ts';
-export { ACTIONS, allowedActions, decideAction, describeConditions, describeMachine, refuse, viewOf as decisionViewOf, type ActiveCondition, type MirrorAction, type RelationshipView as DecisionView } from './state/index.ts';
+export { ACTIONS, allowedActions, decideAction, describeConditions, describeMachine, refuse, viewOf as decisionViewOf, writersOf, type ActiveCondition, type MirrorAction, type RelationshipView as DecisionView } from './state/index.ts';

@@ -4,6 +4,7 @@ import { PeerRefusedError } from './peer.ts';
 import { REGION_BLOCKS, RegionSet } from './region-set.ts';
 import type { Relationship } from './relationship.ts';
 import { crcOfContent, isZero } from './secondary.ts';
+import { descendFrom, type Generation } from './state/index.ts';
 
 export interface OverwriteResult {
   readonly regionsDiffering: number;
@@ -61,7 +62,9 @@ export class Overwrite {
     }
     if (batch.length > 0) await this.window(batch);
     await rel.deps.consistencyPoint('resync');
-    await rel.serial(() => rel.commit({}, (record) => ({ ...record, image: 'Outdated', lock: null, resync: null, fracture: record.fracture ?? { cause: 'admin', atWallMs: runtime.clock.wallMs(), sequence: 0 } })));
+    // What the secondary wrote on its own, if anything, is this side's past now: no fork.
+    const generation = descendFrom(begun.result['generation'] as unknown as Generation, rel.record.generation, runtime.random.id());
+    await rel.serial(() => rel.commit({}, (record) => ({ ...record, image: 'Outdated', lock: null, resync: null, opening: '', generation, fracture: record.fracture ?? { cause: 'admin', atWallMs: runtime.clock.wallMs(), sequence: 0 } })));
     volume.setGate({ kind: 'open' });
     runtime.covered('overwrite/finished');
     return { regionsDiffering: this.regionsDiffering, bytesCopied: this.bytesCopied };

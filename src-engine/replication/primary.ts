@@ -7,11 +7,14 @@ import { encodeBlockList, type BlockUpdate } from './block-list.ts';
 import { CpDigest } from './digest.ts';
 import { Mutex } from './mutex.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
-import { basePair, openGeneration, type FractureCause } from './record.ts';
+import { basePair, type FractureCause } from './record.ts';
 import type { Relationship } from './relationship.ts';
 import { crcOfContent } from './secondary.ts';
+import { openGeneration } from './state/index.ts';
 
 const LIST_BATCH_BLOCKS = 64;
+/** What is looked at before others get their turn. */
+const BLOCKS_PER_SLICE = 256;
 const MAXIMUM_BUFFERED_BYTES = 8 * 1024 * 1024;
 const MAXIMUM_ENDS = 32;
 
@@ -105,6 +108,8 @@ export class PrimarySide implements VolumeMirror {
       generation: this.rel.record.generation as unknown as JsonObject,
     });
     this.rel.deps.runtime.covered('mirror/generation-opened');
+    // A peer that wrote alone, too, learns of the split brain. Later: this is the path of a write.
+    if (this.rel.deps.peer.connected) this.rel.deps.runtime.clock.after(0, () => { this.rel.deps.announce(); });
   }
 
   forward(record: ForwardedRecord): void {
@@ -582,6 +587,8 @@ class JoinedSession implements CpMirrorSession {
       const update = this.update(image, vbn, false);
       this.digest.add(vbn, update.crc);
       this.listed++;
+      // A checksum of each block: in slices, so that hosts are served meanwhile.
+      if (this.listed % BLOCKS_PER_SLICE === 0) await this.rel.deps.runtime.clock.sleep(0);
       if (update.content === undefined) this.byReference++;
       else {
         this.withData++;

@@ -1,12 +1,5 @@
 import type { JsonObject, JsonValue } from '../pool/index.ts';
-import type { ImageState } from './state/index.ts';
-
-/** Ids of a copy's generation: the present one, the one since which marks are kept, and the earlier ones, newest first. */
-export interface Generation {
-  readonly current: string;
-  readonly bitmap: string;
-  readonly history: readonly string[];
-}
+import type { Generation, ImageState } from './state/index.ts';
 
 export const FRACTURE_CAUSES = ['admin', 'link', 'peer', 'disk', 'timeout', 'restart', 'promotion'] as const;
 export type FractureCause = (typeof FRACTURE_CAUSES)[number];
@@ -106,18 +99,6 @@ export function recordToJson(record: RelationshipRecord): JsonObject {
 export function recordFromJson(value: JsonValue | undefined): RelationshipRecord | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   return value as unknown as RelationshipRecord;
-}
-
-/** The next generation is opened: the present one becomes the bitmap's id and goes into the history. */
-export function openGeneration(generation: Generation, next: string): Generation {
-  const history =
-    generation.current === '' ? generation.history : [generation.current, ...generation.history].slice(0, 16);
-  return { current: next, bitmap: generation.bitmap === '' ? generation.current : generation.bitmap, history };
-}
-
-/** The target of a finished sync takes over the source's ids; nobody keeps marks any more. */
-export function adoptGeneration(source: Generation): Generation {
-  return { current: source.current, bitmap: '', history: source.history };
 }
 
 export function directionOf(record: Pick<RelationshipRecord, 'home' | 'role'>): 'forward' | 'reversed' {

@@ -6,8 +6,9 @@ import { DurableRecord } from './durable-record.ts';
 import type { FractureLog } from './fracture-log.ts';
 import type { Peer } from './peer.ts';
 import { PrimarySide } from './primary.ts';
-import { adoptGeneration, type Generation, type RelationshipRecord } from './record.ts';
+import type { RelationshipRecord } from './record.ts';
 import { SecondarySide } from './secondary.ts';
+import { adoptGeneration, type Generation } from './state/index.ts';
 import type { OutgoingStream } from './stream.ts';
 
 export type Severity = 'emergency' | 'alert' | 'critical' | 'error' | 'warning' | 'notice' | 'info' | 'debug';

@@ -6,11 +6,12 @@ import { FractureLog } from './fracture-log.ts';
 import { Keeper } from './keeper.ts';
 import { textOf } from './message.ts';
 import { Peer, PeerLostError, PeerRefusedError, type Answer } from './peer.ts';
-import { causeOf, newRelationshipRecord, openGeneration, type Generation, type RelationshipRecord } from './record.ts';
+import { causeOf, newRelationshipRecord, type RelationshipRecord } from './record.ts';
 import { regionsOf } from './region-set.ts';
 import { Relationship, isDeviceError, type RelationshipDependencies, type ReplicationSettings, type Severity } from './relationship.ts';
 import { answerOverwrite } from './overwrite.ts';
 import { Roles } from './roles.ts';
+import { openGeneration, type Generation } from './state/index.ts';
 import { OutgoingStream, type StreamEntry } from './stream.ts';
 import { answerCompare } from './verify.ts';
 import { viewFromJson, viewOf, viewToJson } from './views.ts';
@@ -438,11 +439,15 @@ export class Replication {
         return { result: await rel.serial(() => rel.secondary.cpPrepare(parameters)) };
       case 'cp-commit': {
         const result = await rel.serial(() => rel.secondary.cpCommit(parameters));
-        this.deps.gateChanged(rel.deps.volume.id);
+        if (parameters['transition'] === true) this.announce(rel.id);
+        else this.deps.gateChanged(rel.deps.volume.id);
         return { result };
       }
       case 'resync-begin':
-        return rel.serial(() => rel.secondary.resyncBegin(parameters));
+        return rel.serial(async () => {
+          await this.roles.keepUnshared(rel);
+          return rel.secondary.resyncBegin(parameters);
+        });
       case 'resync-compare':
         return rel.serial(() => rel.secondary.resyncCompare(body));
       case 'resync-blocks':
@@ -456,7 +461,10 @@ export class Replication {
         return { result: { differing } };
       }
       case 'overwrite-begin':
-        return rel.serial(() => rel.secondary.overwriteBegin(parameters));
+        return rel.serial(async () => {
+          const { result, body } = await rel.secondary.overwriteBegin(parameters);
+          return { result: { ...result, generation: rel.record.generation as unknown as JsonObject }, body };
+        });
       case 'overwrite-read': {
         const regions = Array.isArray(parameters['regions']) ? parameters['regions'].map(Number) : [];
         return { result: {}, body: await rel.serial(() => answerOverwrite(rel, regions, body)) };

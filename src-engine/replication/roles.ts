@@ -2,11 +2,12 @@ import type { JsonObject } from '../pool/index.ts';
 import { BLOCK_BYTES } from '../volume/index.ts';
 import { textOf } from './message.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
-import { basePair, olderThanBase, type FractureCause, type Generation } from './record.ts';
+import { basePair } from './record.ts';
 import type { Relationship } from './relationship.ts';
 import type { Replication } from './replication.ts';
 import { Resync, ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
-import { viewFromJson, viewOf, viewToJson, writersOf, type RelationshipView } from './views.ts';
+import { decideHandshake, disownGeneration, provenHeld, writersOf, type Generation, type HandshakeSelf, type HandshakeStep } from './state/index.ts';
+import { viewFromJson, viewOf, viewToJson, type RelationshipView } from './views.ts';
 
 const RETRY_MS = 500;
 const REFUSED_RETRY_MS = 5_000;
@@ -89,46 +90,65 @@ export class Roles {
       });
   }
 
+  /** Asks what is to be done until there is nothing more to find out, and does it. */
   private async consider(rel: Relationship): Promise<void> {
-    const theirs = this.views.get(rel.id);
-    if (theirs === undefined || !rel.deps.peer.connected) return;
-    const mine = rel.record;
-    if (mine.role === 'primary' && theirs.role === 'primary') return this.twoPrimaries(rel, theirs);
-    if (mine.role === 'secondary' && theirs.role === 'primary' && theirs.roleEpoch > mine.roleEpoch) {
-      await rel.change({ roleEpoch: theirs.roleEpoch, handingOver: false });
-      rel.deps.announce();
-      return;
+    for (let proven = false; ; proven = true) {
+      const theirs = this.views.get(rel.id);
+      if (theirs === undefined || !rel.deps.peer.connected) return;
+      if (rel.record.role === 'primary' && theirs.role === 'primary') rel.deps.runtime.covered(`handshake/two-primaries-${writersOf(rel.record.generation, theirs.generation)}`);
+      const step = decideHandshake(this.selfOf(rel, proven), theirs);
+      if (step.kind !== 'prove') return this.take(rel, theirs, step);
+      if (step.takeKept) await this.takeKept(rel);
+      await rel.primary.settleRecovered(provenHeld(rel.deps, theirs));
+      this.replication.deps.gateChanged(rel.deps.volume.id);
     }
-    if (mine.role === 'secondary' && theirs.role === 'secondary' && mine.handingOver && mine.roleEpoch === theirs.roleEpoch && theirs.settled) {
-      rel.deps.runtime.covered('roles/swap-resumed');
-      return this.handOver(rel);
-    }
-    if (mine.role !== 'primary' || theirs.role !== 'secondary') return;
-    if (theirs.roleEpoch !== mine.roleEpoch || !theirs.settled) return;
-    await this.serve(rel, theirs);
   }
 
-  // --- two primaries -----------------------------------------------------------------------------------------------
-
-  private async twoPrimaries(rel: Relationship, theirs: RelationshipView): Promise<void> {
-    const mine = rel.record;
-    const writers = writersOf(mine.generation, theirs.generation);
-    rel.deps.runtime.covered(`handshake/two-primaries-${writers}`);
-    if (writers === 'both' || writers === 'unrelated') return this.diverge(rel, theirs);
-    const iYield = theirs.roleEpoch > mine.roleEpoch || (theirs.roleEpoch === mine.roleEpoch && rel.deps.serverId > rel.record.peerServerId);
-    if (writers === 'this' && iYield) {
-      // 3.7: the writer is not primary by role epoch; no byte moves before the admin has chosen.
-      return this.diverge(rel, theirs);
+  private async take(rel: Relationship, theirs: RelationshipView, step: HandshakeStep): Promise<void> {
+    switch (step.kind) {
+      case 'adopt-epoch':
+        await rel.change({ roleEpoch: theirs.roleEpoch, handingOver: false });
+        return rel.deps.announce();
+      case 'hand-over':
+        rel.deps.runtime.covered('roles/swap-resumed');
+        return this.handOver(rel);
+      case 'diverge':
+        return this.diverge(rel, theirs);
+      case 'demote':
+        return this.demote(rel, theirs);
+      case 'rejoin':
+        return this.rejoin(rel, theirs);
+      case 'sync':
+        if (step.outdate) await rel.change({ image: 'Outdated' });
+        return this.startSoon(rel);
+      case 'wait':
+        if (!step.part) return;
+        await rel.primary.isolate('restart', 'a resync waits for the administrator');
+        if (rel.record.image === 'Synchronized') await rel.change({ image: 'Outdated' });
+        return;
+      default:
     }
-    if (writers === 'peer' && !iYield) return this.diverge(rel, theirs);
-    if (iYield) await this.demote(rel, theirs);
+  }
+
+  private selfOf(rel: Relationship, proven: boolean): HandshakeSelf {
+    const { record, primary, deps } = rel;
+    const { base, fracture, home } = record;
+    const engaged = primary.mode === 'joined' || (primary.mode === 'required' && !primary.holdsHosts) || primary.mode === 'fracturing' || this.resyncs.has(rel.id);
+    return {
+      home, role: record.role, roleEpoch: record.roleEpoch, image: record.image, generation: record.generation, forced: record.forced,
+      handingOver: record.handingOver, smallerId: deps.serverId < record.peerServerId, recovery: record.recovery,
+      fracture: fracture === null ? null : fracture.cause === 'admin' ? 'admin' : 'system', resync: record.resync?.kind ?? null,
+      engaged, nvFailed: rel.nvFailed, untouched: deps.volume.gate.kind === 'held', proven,
+      markedRegions: rel.marks.regions.count, logId: deps.logId, ends: record.ends ?? [], confirmedThrough: primary.confirmedThrough,
+      peerBaseCp: base === null ? null : home === 'source' ? base.destinationCp : base.sourceCp,
+    };
   }
 
   private async diverge(rel: Relationship, theirs: RelationshipView): Promise<void> {
     if (rel.record.image === 'Diverged') return;
     rel.deps.runtime.covered('handshake/diverged');
     // What each side alone changed is shown before the admin chooses.
-    await rel.primary.settleRecovered(provenHeld(rel, theirs));
+    await rel.primary.settleRecovered(provenHeld(rel.deps, theirs));
     await rel.serial(() => rel.change({ image: 'Diverged' }));
     rel.report('mirror/split-brain', 'critical', `both copies changed on their own (role epochs ${String(rel.record.roleEpoch)} and ${String(theirs.roleEpoch)}); choose which one to keep`);
     rel.deps.announce();
@@ -140,8 +160,9 @@ export class Roles {
     runtime.covered('roles/demoted');
     volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} serves this volume now` });
     this.giveWay(rel);
+    // Before the point, which takes everything recovered for owed.
+    await rel.primary.settleRecovered(provenHeld(rel.deps, theirs));
     await rel.deps.consistencyPoint('role-swap');
-    await rel.primary.settleRecovered(provenHeld(rel, theirs));
     await rel.serial(async () => {
       await rel.change({ role: 'secondary', roleEpoch: theirs.roleEpoch, image: rel.record.image === 'Diverged' ? 'Diverged' : 'Outdated', fenced: true, opening: '', fracture: null });
     });
@@ -163,58 +184,10 @@ export class Roles {
 
   // --- the primary and its secondary ---------------------------------------------------------------------------------
 
-  private async serve(rel: Relationship, theirs: RelationshipView): Promise<void> {
-    const mine = rel.record;
-    if (rel.primary.mode === 'joined' || rel.primary.mode === 'required' && !this.strictlyHeld(rel)) return;
-    if (this.resyncs.has(rel.id) || rel.primary.mode === 'fracturing') return;
-    if (mine.image === 'Diverged' || theirs.image === 'Diverged' || rel.nvFailed) return;
-    // An interrupted sync over the primary is finished (or rolled back) first; nothing flows the other way (V5).
-    if (mine.resync?.kind === 'overwrite-primary') return;
-    await this.takeKept(rel, theirs);
-    await rel.primary.settleRecovered(provenHeld(rel, theirs));
-    this.replication.deps.gateChanged(rel.deps.volume.id);
-    if (mine.image === 'NotEstablished') return this.startSoon(rel, 'full');
-    const usable = theirs.image === 'Synchronized' || theirs.image === 'Consistent' || theirs.image === 'Outdated';
-    const clean = !olderThanBase(mine, theirs.rootCp) && rel.marks.regions.isEmpty && theirs.markedRegions === 0 && this.sharedByLog(rel, theirs) && heldOf(rel, theirs) >= rel.primary.confirmedThrough && usable && mine.generation.current === theirs.generation.current;
-    if (mine.fracture?.cause === 'admin') return;
-    if (mine.forced) return;
-    const unfractured = mine.fracture === null && mine.image !== 'OutOfSync' && mine.image !== 'Synchronizing';
-    if (clean && unfractured && this.provenEqual(rel, theirs)) return this.rejoin(rel, theirs);
-    // A sync that a restart interrupted goes on; otherwise nothing starts by itself.
-    if (mine.recovery === 'manual' && mine.resync === null) {
-      // Nothing starts by itself; hosts need not wait for the admin, so the copies part durably.
-      if (unfractured) await rel.primary.isolate('restart', 'a resync waits for the administrator');
-      if (rel.record.image === 'Synchronized') await rel.change({ image: 'Outdated' });
-      return;
-    }
-    if (rel.record.image === 'Consistent' || rel.record.image === 'Synchronized') await rel.change({ image: 'Outdated' });
-    this.startSoon(rel, 'update');
-  }
-
-  private strictlyHeld(rel: Relationship): boolean {
-    return rel.primary.holdsHosts;
-  }
-
-  /** What the secondary applied on its own is in this server's log too: nothing of it has to be compared. */
-  private sharedByLog(rel: Relationship, theirs: RelationshipView): boolean {
-    return !this.beyondEnd(rel, theirs) && (theirs.keptRegions === 0 || theirs.position?.logId === rel.deps.logId);
-  }
-
-  /** Entries of a dead incarnation, beyond the end of this server's log: nobody here has them. */
-  private beyondEnd(rel: Relationship, theirs: RelationshipView): boolean {
-    const { held, position } = theirs;
-    return position?.logId === rel.deps.logId && (rel.record.ends ?? []).some((end) => held > end.last && held < end.next);
-  }
-
-  /** Both sides stand at the same record of the same log. */
-  private provenEqual(rel: Relationship, theirs: RelationshipView): boolean {
-    return theirs.position === null || theirs.position.logId === rel.deps.logId || rel.record.image === 'Synchronized';
-  }
-
   /** Both contents are equal but for records that are sent again: back into the stream without a resync. */
   private async rejoin(rel: Relationship, theirs: RelationshipView): Promise<void> {
     const { log, logId, runtime } = rel.deps;
-    const strict = this.strictlyHeld(rel);
+    const strict = rel.primary.holdsHosts;
     const through = strict ? Math.max(theirs.held, rel.primary.held) : log.lastSequence;
     await rel.deps.peer.call('join', { relationship: rel.id, logId, through, held: theirs.held, inSync: true });
     // The target drains first, which takes time: a primary that parted meanwhile (peer wait, admin) owes what it acknowledged.
@@ -231,14 +204,8 @@ export class Roles {
     rel.deps.announce();
   }
 
-  /**
-   * The destination holds entries beyond the end of this server's log (its last batch was damaged here): they may have
-   * been acknowledged. A primary that has accepted no write since takes them into its own log (3.12, 4).
-   */
-  private async takeKept(rel: Relationship, theirs: RelationshipView): Promise<void> {
-    if (!this.beyondEnd(rel, theirs) || theirs.keptRegions === 0 || rel.deps.volume.gate.kind !== 'held' || rel.record.fracture !== null) return;
-    // An image in the middle of a sync is older than this side; only one that was in sync can hold what is missing here.
-    if (rel.record.image !== 'Synchronized' || (theirs.image !== 'Synchronized' && theirs.image !== 'Consistent')) return;
+  /** Entries that only the secondary holds, beyond the end of this server's log, go into this log (3.12, 4). */
+  private async takeKept(rel: Relationship): Promise<void> {
     rel.deps.runtime.covered('handshake/took-kept-entries');
     for (let from = 0; from >= 0;) {
       const reply = await rel.deps.peer.call('read-kept', { relationship: rel.id, from });
@@ -285,7 +252,7 @@ export class Roles {
   // --- resync ------------------------------------------------------------------------------------------------------
 
   /** Starts an automatic resync, with a back-off that grows while the link flaps. */
-  private startSoon(rel: Relationship, kind: ResyncKind): void {
+  private startSoon(rel: Relationship): void {
     const { clock, random } = rel.deps.runtime;
     const retry = this.retries.get(rel.id) ?? { delayMs: 0, lastAttemptMs: 0, armed: false };
     this.retries.set(rel.id, retry);
@@ -298,10 +265,11 @@ export class Roles {
       retry.armed = false;
       retry.lastAttemptMs = clock.nowMs();
       const view = this.views.get(rel.id);
-      if (view?.role !== 'secondary' || rel.record.role !== 'primary' || this.resyncs.has(rel.id) || rel.nvFailed) return;
-      if (rel.primary.mode !== 'marked' && !this.strictlyHeld(rel)) return;
-      if (rel.record.fracture?.cause === 'admin' || rel.record.forced || rel.record.image === 'Diverged') return;
-      this.startResync(rel, kind).finished.catch(() => undefined);
+      if (view === undefined || !rel.deps.peer.connected) return;
+      // Much may have happened meanwhile: the decision is made anew.
+      const step = decideHandshake(this.selfOf(rel, true), view);
+      if (step.kind !== 'sync') return this.reconsider(rel);
+      this.startResync(rel, step.extent).finished.catch(() => undefined);
     });
   }
 
@@ -438,7 +406,10 @@ export class Roles {
       rel.secondary.joined = false;
       await rel.clearAllMarks();
       await rel.commit({}, (record) => ({
-        ...record, role: 'primary', roleEpoch, fenced: false, handingOver: false, forced: false, image: 'Synchronized', fracture: null, opening: '', lock: null,
+        ...record, role: 'primary', roleEpoch, fenced: false, handingOver: false, forced: false, image: 'Synchronized', fracture: null, lock: null,
+        // Should it write before the peer has joined, that is a generation of its own (3.1, 5): a forced promotion of the
+        // other side at the same moment is then told apart by who wrote.
+        opening: runtime.random.id(),
         generation: parameters['generation'] as unknown as Generation,
       }), { applied: { logId: log.logId, sequence: log.lastSequence } });
       volume.rootSwung(log.lastSequence);
@@ -464,9 +435,20 @@ export class Roles {
       const name = `split-brain-${runtime.random.id()}`;
       await rel.commit({ keep: [{ volumeId: volume.id, name, purpose: 'snapshot', which: 'after' }] }, (record) => ({
         ...record, role: 'secondary', roleEpoch, image: 'Outdated', fenced: true, opening: '', fracture: null,
+        generation: disownGeneration(record.generation),
       }));
     });
     runtime.covered('roles/yielded');
+  }
+
+  /** A sync is about to discard what this secondary acknowledged alone before it gave way: that stays as a snapshot. */
+  async keepUnshared(rel: Relationship): Promise<void> {
+    const theirs = this.views.get(rel.id);
+    const usable = rel.record.image === 'Outdated' || rel.record.image === 'Consistent';
+    if (rel.record.role !== 'secondary' || !usable || theirs === undefined || writersOf(rel.record.generation, theirs.generation) !== 'this') return;
+    await rel.secondary.drain();
+    await rel.commit({ keep: [{ volumeId: rel.deps.volume.id, name: `unshared-${rel.deps.runtime.random.id()}`, purpose: 'snapshot', which: 'after' }] }, (record) => record);
+    rel.deps.runtime.covered('roles/kept-unshared');
   }
 
   /** The survivor of a split brain: primary above both epochs, its resync may start. */
@@ -560,22 +542,6 @@ export class Roles {
     return rel === undefined ? {} : { view: viewToJson(viewOf(rel)) };
   }
 }
-
-/**
- * The highest sequence of this server's log that the peer has proved to hold for the volume. An image that is a mixture
- * proves nothing; neither does a position in another log.
- */
-function provenHeld(rel: Relationship, theirs: RelationshipView): number {
-  if (theirs.image === 'OutOfSync' || theirs.image === 'Synchronizing' || theirs.image === 'NotEstablished') return 0;
-  return heldOf(rel, theirs);
-}
-
-function heldOf(rel: Relationship, theirs: RelationshipView): number {
-  if (theirs.position?.logId !== rel.deps.logId) return 0;
-  return Math.max(theirs.held, theirs.position.sequence);
-}
-
-export type { FractureCause };
 
 function isOpen(volume: { readonly gate: { readonly kind: string } }): boolean {
   return volume.gate.kind === 'open';

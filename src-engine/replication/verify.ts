@@ -107,6 +107,8 @@ export async function answerCompare(rel: Relationship, name: string, first: numb
     runtime.covered('verify/found-difference');
     rel.marks.mark(marks);
     await rel.marks.flush();
+    // The source offers a resync from now on.
+    rel.deps.announce();
   }
   return differing;
 }

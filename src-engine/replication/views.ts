@@ -1,24 +1,12 @@
 import type { JsonObject } from '../pool/index.ts';
-import type { Generation, MirrorPosition } from './record.ts';
+import type { MirrorPosition } from './record.ts';
 import type { Relationship } from './relationship.ts';
-import type { ImageState } from './state/index.ts';
+import type { HandshakePeer } from './state/index.ts';
 
 /** What one side of a relationship tells the other at the handshake (replication.md 3.7). */
-export interface RelationshipView {
+export interface RelationshipView extends HandshakePeer {
   readonly id: string;
-  readonly role: 'primary' | 'secondary';
-  readonly roleEpoch: number;
-  readonly image: ImageState;
-  readonly generation: Generation;
-  readonly markedRegions: number;
-  readonly keptRegions: number;
-  readonly held: number;
-  /** False while this side still drains what it held when the connection ended: its view is about to change. */
-  readonly settled: boolean;
   readonly position: MirrorPosition | null;
-  /** CP number of the present root in the own pool: an older one than the base pair names is an older copy. */
-  readonly rootCp: number;
-  readonly forced: boolean;
   readonly fencedAdmin: boolean;
   readonly logId: string;
   readonly sizeBlocks: number;
@@ -57,18 +45,4 @@ export function viewFromJson(value: unknown): RelationshipView | null {
   if (view.role !== 'primary' && view.role !== 'secondary') return null;
   if (typeof view.generation !== 'object' || typeof view.image !== 'string' || typeof view.logId !== 'string') return null;
   return view as RelationshipView;
-}
-
-/** Who wrote on its own since both copies were last equal, told by generation ids. */
-export type Writers = 'nobody' | 'this' | 'peer' | 'both' | 'unrelated';
-
-export function writersOf(mine: Generation, theirs: Generation): Writers {
-  if (mine.current === theirs.current) return 'nobody';
-  if (mine.current === '' || theirs.current === '') return 'nobody';
-  const minePast = [mine.bitmap, ...mine.history];
-  const theirPast = [theirs.bitmap, ...theirs.history];
-  if (minePast.includes(theirs.current)) return 'this';
-  if (theirPast.includes(mine.current)) return 'peer';
-  if (minePast.some((id) => id !== '' && theirPast.includes(id))) return 'both';
-  return 'unrelated';
 }

@@ -32,9 +32,13 @@ const PAGE: readonly (readonly [MirrorAction, Partial<RelationshipView>, string]
   //                                                NotEst Synchronizing Synchronized Consistent Outdated OutOfSync RollingBack Diverged
   ['establish', {}, '!     R04 !     !     !     !   R04 R11'],
   ['resync', {}, 'R25   R04 no-op no-op ok    ok  R04 R11'],
-  ['resync', { marks: 3 }, 'R25   R04 no-op ok    ok    ok  R04 R11'],
+  // Marks of a synchronized pair are differences that a verify found: an explicit resync repairs them (3.4).
+  ['resync', { marks: 3 }, 'R25   R04 ok    ok    ok    ok  R04 R11'],
+  ['resync', { secondaryWrote: true }, 'R25   R04 no-op no-op !     ok  R04 R11'],
   ['resync', { fracture: 'admin' }, 'R25   R04 no-op ok    ok    ok  R04 R11'],
   ['reverse-resync', { direction: 'reversed' }, 'R25   R04 no-op no-op ok    ok  R04 R11'],
+  ['reverse-resync', { direction: 'reversed', marks: 3 }, 'R25   R04 ok    ok    ok    ok  R04 R11'],
+  ['reverse-resync', { direction: 'reversed', secondaryWrote: true }, 'R25   R04 no-op no-op !     ok  R04 R11'],
   ['overwrite-primary', {}, 'R25   R04 R31   !     !     R03 R04 R11'],
   ['fracture', {}, 'R25   !   ok    ok    no-op no-op R04 no-op'],
   ['pause', {}, 'R25   ok  R32   R32   R32   R32 R32 R32'],
@@ -172,6 +176,26 @@ describe('texts', () => {
     expect(refusal?.message).toBe('This copy is part old, part new since 10:00. It cannot be opened.');
     expect(refusal?.hint).toBe('Finish the sync (2 min) or roll back to the safety snapshot (of 09:59).');
     expect(decideAction('resync', view).refusal?.message).toBe('An update sync is running (40 %).');
+  });
+
+  test('R01 names the server that serves, also where that server is asked itself', () => {
+    const peer = { name: 'north-1', lostSince: '', lostCause: '' };
+    const asked = viewOf({ image: 'Consistent', peer, primaryName: 'south-1' });
+    expect(decideAction('failover', asked).refusal?.message).toBe('south-1 is serving this volume now.');
+    const other = viewOf({ image: 'Consistent', peer });
+    expect(decideAction('failover', other).refusal?.message).toBe('north-1 is serving this volume now.');
+  });
+
+  test('a sync of which only the other side knows the progress is not given figures', () => {
+    const view = viewOf({ image: 'Synchronizing', sync: null });
+    expect(decideAction('rollback', view).refusal?.message).toBe('A sync is running (? %).');
+  });
+
+  test('what has diverged is resolved and never resyncs by itself', () => {
+    const conditions = [{ code: 'FracturedSystem', sinceWallMs: 2, cause: 'promotion' }] as const;
+    const [fractured] = describeConditions(viewOf({ image: 'Diverged', conditions }), 5);
+    expect(fractured?.nextStep).toBeNull();
+    expect(fractured?.clearedBy).toEqual(['resolve']);
   });
 
   test('a detail that nobody knows leaves no brace behind', () => {

@@ -72,18 +72,66 @@ describe('split brain', () => {
     await scene.expectBothEqual();
   });
 
-  test('scenario 32: both promoted, only the older primary wrote: no byte moves before an admin has chosen, and the writer can be chosen', async () => {
+  test('scenario 32: both promoted, only the older primary wrote: it gives way, no byte moves, and the delta sync from the writer is offered', async () => {
     const scene = await partitioned(504);
     const { north, south } = scene;
     await scene.write(north, 4 * REGION, 11);
     const theirs = await scene.content(south);
     await meet(scene);
+    expect([rel(north).role, rel(south).role]).toEqual(['secondary', 'primary']);
     expect(firstDifference(await scene.content(south), theirs)).toBe(-1);
-    for (const site of [north, south]) expect(rel(site).conditions.map((c) => c.code)).toContain('WaitingOnAdmin');
-    await scene.done(north, 'resolve', { keep: 'source' });
+    await scene.expectContent(north);
+    for (const site of [north, south]) {
+      expect(imageState(site)).toBe('Outdated');
+      expect(rel(site).conditions.filter((c) => c.code === 'WaitingOnAdmin').map((c) => c.cause)).toEqual([site === north ? 'only this side wrote' : 'only the other side wrote']);
+    }
+    // the other direction would discard what hosts were told, and is confirmed by name
+    expect(rel(south).actions.find((a) => a.action === 'reverse-resync')).toMatchObject({ allowed: true, confirm: 'typed' });
+    expect(await scene.done(south, 'overwrite-primary')).toMatchObject({ bytesCopied: BLOCK });
     await scene.synchronized();
     await scene.expectBothEqual();
-    expect(eventsOf(north, 'mirror/synchronized').at(-1)?.details).toMatchObject({ bytesCopied: BLOCK });
+    await scene.write(south, 5 * REGION, 12);
+    await scene.expectBothEqual();
+  });
+
+  test('scenario 32: the delta sync from the writer is finished after a crash in its middle, and no split brain is seen', async () => {
+    for (const seed of [530, 531, 532]) {
+      const scene = await partitioned(seed);
+      const { world, north, south } = scene;
+      for (let region = 2; region < 30; region++) await scene.write(north, region * REGION, 11);
+      await meet(scene);
+      const outcome = await scene.act(south, 'overwrite-primary');
+      if (outcome.kind !== 'running') throw new Error('it runs');
+      outcome.finished.catch(() => undefined);
+      for (let step = 0; step < 100 + (seed - 530) * 400; step++) await world.step();
+      south.crash();
+      await world.settle(south.boot());
+      await scene.until('they meet', () => rel(north).connected && rel(south).connected, 20_000);
+      await scene.run(1000);
+      if (rel(south).imageState !== 'Synchronized') {
+        const action = scene.allowed(south, 'overwrite-primary') ? 'overwrite-primary' : 'reverse-resync';
+        await scene.done(south, action);
+      }
+      await scene.synchronized();
+      await scene.expectBothEqual();
+      for (const site of [north, south]) expect(eventsOf(site, 'mirror/split-brain')).toEqual([]);
+    }
+  });
+
+  test('scenario 31: the primary writes after the writer gave way to it: both wrote, and both are Diverged', async () => {
+    const scene = await partitioned(507);
+    const { north, south } = scene;
+    await scene.write(north, 4 * REGION, 11);
+    await meet(scene);
+    const ours = await scene.content(north);
+    await scene.world.settle(scene.volumeOf(south).write(6 * REGION, new Uint8Array(BLOCK).fill(22)));
+    await scene.until('both say so', () => imageState(north) === 'Diverged' && imageState(south) === 'Diverged', 10_000);
+    for (const site of [north, south]) expect(rel(site).conditions.filter((c) => c.code === 'WaitingOnAdmin')).toHaveLength(1);
+    await scene.done(south, 'resolve', { keep: 'source' });
+    await scene.synchronized();
+    await scene.expectContent(north, ours);
+    await scene.expectContent(south, ours);
+    expect(rel(north).role).toBe('primary');
   });
 
   test('scenario 33: promotion without a write on either side is no split brain', async () => {
@@ -182,11 +230,11 @@ describe('takeover and return', () => {
     await scene.done(south, 'failover');
     await scene.expectContent(south, kept);
     await world.settle(north.boot());
-    await scene.untilAllowed(south, 'resolve');
+    await scene.untilAllowed(south, 'reverse-resync');
     expect(rel(north).fractureLog.dirty).toBe(3);
     const lost = await scene.content(north);
     expect(firstDifference(lost, scene.expected)).toBe(-1);
-    await scene.done(south, 'resolve', { keep: 'destination' });
+    await scene.done(south, 'reverse-resync');
     await scene.synchronized();
     await scene.expectContent(north, kept);
     // and what was lost is kept as a snapshot
@@ -230,6 +278,36 @@ describe('takeover and return', () => {
     await scene.expectContent(south);
     expect(firstDifference((await world.settle(scene.volumeOf(south).read(0, scene.expected.length))).slice(), scene.expected)).toBe(-1);
     expect(firstDifference(await world.settle(contentOf(south, 'w')), scene.expected)).toBe(-1);
+  });
+
+  test.each([
+    ['written to at once', true],
+    ['not written to', false],
+  ])('a forced promotion of the side that just handed over, %s, beats the planned promotion that arrives late, whatever the server ids', async (_name, writes) => {
+    for (const from of ['north', 'south'] as const) {
+      const scene = await makeScene({ seed: from === 'north' ? 540 : 541 });
+      const { world, north, south } = scene;
+      if (from === 'south') {
+        await scene.done(north, 'switchover');
+        await scene.until('the other side serves', () => south.up.volumes()[0]?.state === 'online', 10_000);
+        await scene.run(1000);
+      }
+      const [old, next] = from === 'north' ? [north, south] : [south, north];
+      old.up.act('m', from === 'north' ? 'switchover' : 'failback', { confirmed: true }).catch(() => undefined);
+      await scene.until('it handed over', () => rel(old).role === 'secondary', 10_000);
+      expect(rel(next).role).toBe('secondary');
+      await scene.done(old, 'failover');
+      if (writes) await scene.write(old, 4 * REGION, 99);
+      await scene.until('the planned promotion came too', () => rel(next).roleEpoch === rel(old).roleEpoch, 10_000);
+      await scene.until('one gave way', () => rel(old).role !== rel(next).role, 20_000);
+      await scene.run(2000);
+      expect([rel(old).role, rel(next).role]).toEqual(['primary', 'secondary']);
+      for (const site of [north, south]) expect(eventsOf(site, 'mirror/split-brain')).toEqual([]);
+      await scene.done(old, from === 'north' ? 'resync' : 'reverse-resync');
+      await scene.synchronized();
+      await scene.expectBothEqual();
+      await world.settle(scene.volumeOf(old).write(0, new Uint8Array(BLOCK)));
+    }
   });
 
   test('a planned swap that is interrupted leaves no two primaries, and running it again resolves it', async () => {

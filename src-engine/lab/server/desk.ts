@@ -1,10 +1,36 @@
 import type { Runtime } from '../../runtime/index.ts';
 import {
-  ACTIONS, Overwrite, PeerLostError, PeerRefusedError, REGION_BYTES, Verify, allowedActions, decideAction, decisionViewOf, describeConditions, directionOf, refuse, resyncResultJson,
-  type ActiveCondition, type DecisionView, type MirrorAction, type Relationship, type Replication, type ResyncKind,
+  ACTIONS,
+  Overwrite,
+  PeerLostError,
+  PeerRefusedError,
+  REGION_BYTES,
+  Verify,
+  allowedActions,
+  decideAction,
+  decisionViewOf,
+  describeConditions,
+  directionOf,
+  refuse,
+  resyncResultJson,
+  writersOf,
+  type ActiveCondition,
+  type DecisionView,
+  type MirrorAction,
+  type Relationship,
+  type Replication,
+  type ResyncKind,
 } from '../../replication/index.ts';
 import { BLOCK_BYTES, type LoggedVolume } from '../../volume/index.ts';
-import type { ActionOptions, ActionOutcome, ActionPreview, RefusalData, RelationshipStatus, ResyncProgress, StorageServerFace } from './types.ts';
+import type {
+  ActionOptions,
+  ActionOutcome,
+  ActionPreview,
+  RefusalData,
+  RelationshipStatus,
+  ResyncProgress,
+  StorageServerFace,
+} from './types.ts';
 
 const HEAT_BUCKETS = 256;
 
@@ -37,9 +63,32 @@ export class RelationshipDesk {
     if (running === undefined) return null;
     const { resync } = running;
     return {
-      kind: resync.kind, regionsTotal: resync.regionsTotal, regionsDone: resync.regionsDone, regionsDiffering: resync.regionsDiffering,
-      bytesCopied: resync.bytesCopied, bytesVolume: rel.deps.volume.sizeBytes, startedAtMs: resync.startedWallMs, paused: resync.paused,
+      kind: resync.kind,
+      regionsTotal: resync.regionsTotal,
+      regionsDone: resync.regionsDone,
+      regionsDiffering: resync.regionsDiffering,
+      bytesCopied: resync.bytesCopied,
+      bytesVolume: rel.deps.volume.sizeBytes,
+      startedAtMs: resync.startedWallMs,
+      paused: resync.paused,
     };
+  }
+
+  /** What the copy misses. Of a primary that goes alone only the marks are known, and since when: the bytes are an upper bound. */
+  private lag(rel: Relationship): { readonly writes: number; readonly bytes: number; readonly seconds: number } {
+    const { writes, bytes, seconds } = rel.primary.lag;
+    const { fracture } = rel.record;
+    const alone = rel.marks.regions.count * REGION_BYTES;
+    if (rel.record.role !== 'primary' || fracture === null || alone === 0) return { writes, bytes, seconds };
+    const aloneSeconds = (this.runtime.clock.wallMs() - fracture.atWallMs) / 1000;
+    return { writes, bytes: bytes + alone, seconds: Math.max(seconds, aloneSeconds) };
+  }
+
+  private etaText(progress: ResyncProgress): string {
+    if (progress.regionsDone === 0) return '';
+    const elapsedMs = this.runtime.clock.wallMs() - progress.startedAtMs;
+    const leftMs = ((progress.regionsTotal - progress.regionsDone) / progress.regionsDone) * elapsedMs;
+    return `about ${String(Math.max(1, Math.ceil(leftMs / 1000)))} s`;
   }
 
   /** The relationship as decisions see it. */
@@ -51,17 +100,42 @@ export class RelationshipDesk {
     const primaryServing = record.role === 'primary' || (connected && theirs?.role === 'primary');
     const lastContact = record.lastContactWallMs === null ? '' : isoText(record.lastContactWallMs);
     return decisionViewOf({
-      policy: record.policy, recovery: record.recovery, image: record.image, direction: directionOf(record), lock: record.lock,
-      sync: progress === null || progress.kind === 'verify' ? null : { kind: progress.kind, paused: progress.paused, percent: percentOf(progress), eta: '' },
-      connected, peer: { name: this.nameOf(record.peerServerId), lostSince: lastContact, lostCause: 'no connection' },
-      primaryServing, primaryStopped: false,
-      changing: connected && (theirs === undefined || (theirs.role === record.role && !record.handingOver)) && record.image !== 'Diverged' ? 'the handshake with the other side' : '',
+      policy: record.policy,
+      recovery: record.recovery,
+      image: record.image,
+      direction: directionOf(record),
+      lock: record.lock,
+      sync:
+        progress === null || progress.kind === 'verify'
+          ? null
+          : { kind: progress.kind, paused: progress.paused, percent: percentOf(progress), eta: this.etaText(progress) },
+      connected,
+      peer: { name: this.nameOf(record.peerServerId), lostSince: lastContact, lostCause: 'no connection' },
+      imageSince:
+        progress !== null && record.image === 'Synchronizing'
+          ? isoText(progress.startedAtMs)
+          : record.fracture === null
+            ? ''
+            : isoText(record.fracture.atWallMs),
+      primaryServing,
+      primaryName: record.role === 'primary' ? this.nameOf(rel.deps.serverId) : '',
+      primaryStopped: false,
+      changing:
+        connected &&
+        (theirs === undefined || (theirs.role === record.role && !record.handingOver)) &&
+        record.image !== 'Diverged'
+          ? 'the handshake with the other side'
+          : '',
       fracture: record.fracture === null ? null : record.fracture.cause === 'admin' ? 'admin' : 'system',
       marks: rel.marks.regions.count + rel.kept.regions.count + (theirs?.markedRegions ?? 0),
-      forced: record.forced, safetySnapshot: record.safety === null ? null : { at: isoText(record.safety.atWallMs) },
-      trackingFailed: record.trackingFailed || rel.marks.state === 'failed', conditions: this.activeConditions(rel, connected),
-      loss: { bytes: rel.primary.lag.bytes, seconds: rel.primary.lag.seconds },
-      sizes: sizesOf(rel, theirs?.sizeBlocks), nvfailSince: rel.nvFailed && record.role === 'primary' ? lastContact || isoText(record.createdWallMs) : '',
+      forced: record.forced,
+      secondaryWrote: record.role === 'primary' && theirs !== undefined && writersOf(record.generation, theirs.generation) === 'peer',
+      safetySnapshot: record.safety === null ? null : { at: isoText(record.safety.atWallMs) },
+      trackingFailed: record.trackingFailed || rel.marks.state === 'failed',
+      conditions: this.activeConditions(rel, connected),
+      loss: this.lag(rel),
+      sizes: sizesOf(rel, theirs?.sizeBlocks),
+      nvfailSince: rel.nvFailed && record.role === 'primary' ? lastContact || isoText(record.createdWallMs) : '',
     });
   }
 
@@ -69,56 +143,128 @@ export class RelationshipDesk {
     const record = rel.record;
     const conditions: ActiveCondition[] = [];
     const at = record.fracture?.atWallMs ?? record.lastContactWallMs ?? record.createdWallMs;
-    if (record.image === 'Synchronized' && connected) conditions.push({ code: 'Active', sinceWallMs: record.createdWallMs, cause: '' });
-    if (record.fracture?.cause === 'admin') conditions.push({ code: 'FracturedAdmin', sinceWallMs: at, cause: 'fractured by the administrator' });
-    else if (record.fracture !== null) conditions.push({ code: 'FracturedSystem', sinceWallMs: at, cause: record.fracture.cause });
-    else if (!connected && record.image !== 'NotEstablished') conditions.push({ code: 'FracturedSystem', sinceWallMs: at, cause: 'link' });
-    if (record.lock !== null && record.image !== 'Synchronized') conditions.push({ code: 'DirectionLocked', sinceWallMs: at, cause: record.lock });
-    if (record.fenced) conditions.push({ code: 'Fenced', sinceWallMs: at, cause: 'the other side was promoted while this one was away' });
-    if (record.forced && connected && rel.record.role === 'primary') conditions.push({ code: 'WaitingOnAdmin', sinceWallMs: at, cause: 'reverse resync' });
-    if (record.image === 'Diverged') conditions.push({ code: 'WaitingOnAdmin', sinceWallMs: at, cause: 'both copies changed' });
-    if (record.trackingFailed || rel.marks.state === 'failed') conditions.push({ code: 'BitmapFailed', sinceWallMs: at, cause: 'the fracture log cannot be written' });
+    if (record.image === 'Synchronized' && connected)
+      conditions.push({ code: 'Active', sinceWallMs: record.createdWallMs, cause: '' });
+    if (record.fracture?.cause === 'admin')
+      conditions.push({ code: 'FracturedAdmin', sinceWallMs: at, cause: 'fractured by the administrator' });
+    else if (record.fracture !== null)
+      conditions.push({ code: 'FracturedSystem', sinceWallMs: at, cause: record.fracture.cause });
+    else if (!connected && record.image !== 'NotEstablished')
+      conditions.push({ code: 'FracturedSystem', sinceWallMs: at, cause: 'link' });
+    if (record.lock !== null && record.image !== 'Synchronized')
+      conditions.push({ code: 'DirectionLocked', sinceWallMs: at, cause: record.lock });
+    if (record.fenced)
+      conditions.push({
+        code: 'Fenced',
+        sinceWallMs: at,
+        cause: 'the other side was promoted while this one was away',
+      });
+    const waiting = connected ? this.waitingFor(rel) : record.image === 'Diverged' ? 'both copies changed' : null;
+    if (waiting !== null) conditions.push({ code: 'WaitingOnAdmin', sinceWallMs: at, cause: waiting });
+    if (record.trackingFailed || rel.marks.state === 'failed')
+      conditions.push({ code: 'BitmapFailed', sinceWallMs: at, cause: 'the fracture log cannot be written' });
     const running = this.replication.roles.running(rel.id);
     if (running?.resync.paused === true) conditions.push({ code: 'SyncPaused', sinceWallMs: at, cause: 'user' });
     return conditions;
+  }
+
+  /** What an administrator has to decide before the copies can become equal; null when nothing. */
+  private waitingFor(rel: Relationship): string | null {
+    const { record } = rel;
+    const theirs = this.replication.roles.view(rel.id);
+    if (record.image === 'Diverged') return 'both copies changed';
+    if (record.image === 'Synchronized') return record.role === 'primary' && (theirs?.markedRegions ?? 0) > 0 ? 'verify found differences' : null;
+    if (record.image === 'Synchronizing') return null;
+    const writers = theirs === undefined ? 'nobody' : writersOf(record.generation, theirs.generation);
+    if (record.role === 'primary' && writers === 'peer') return 'only the other side wrote';
+    if (record.role === 'secondary' && record.fenced && writers === 'this') return 'only this side wrote';
+    return record.role === 'primary' && record.forced ? 'reverse resync' : null;
   }
 
   status(rel: Relationship): RelationshipStatus {
     const record = rel.record;
     const view = this.decisionView(rel);
     const connected = view.connected;
-    const backlog = record.role === 'primary' ? rel.primary.lag : { ...rel.secondary.backlog, seconds: 0 };
+    const backlog = record.role === 'primary' ? this.lag(rel) : { ...rel.secondary.backlog, seconds: 0 };
     const regions = rel.marks.regions;
     return {
-      id: rel.id, name: record.name, mode: 'consistency-point', policy: record.policy, recovery: record.recovery, home: record.home,
-      role: record.role, roleEpoch: record.roleEpoch, localVolumeId: rel.deps.volume.id, peerVolumeId: record.peerVolumeId, peerServerId: record.peerServerId,
-      connected, imageState: record.image,
-      conditions: describeConditions(view, this.runtime.clock.wallMs()).map((c) => ({ code: c.code, since: c.sinceWallMs, cause: c.cause })),
+      id: rel.id,
+      name: record.name,
+      mode: 'consistency-point',
+      policy: record.policy,
+      recovery: record.recovery,
+      home: record.home,
+      role: record.role,
+      roleEpoch: record.roleEpoch,
+      localVolumeId: rel.deps.volume.id,
+      peerVolumeId: record.peerVolumeId,
+      peerServerId: record.peerServerId,
+      connected,
+      imageState: record.image,
+      conditions: describeConditions(view, this.runtime.clock.wallMs()).map((c) => ({
+        code: c.code,
+        since: c.sinceWallMs,
+        cause: c.cause,
+      })),
       direction: directionOf(record),
       lag: { writes: backlog.writes, bytes: backlog.bytes, seconds: backlog.seconds },
       fractureLog: { regions: regions.size, dirty: regions.count, regionSizeBytes: REGION_BYTES },
       heat: heatOf(rel),
       resync: this.progress(rel),
       lastContactWallMs: connected ? this.runtime.clock.wallMs() : record.lastContactWallMs,
-      position: record.position === null ? null : { sourceCp: record.position.cp, ownCp: record.position.ownCp, sequence: record.position.sequence },
+      position:
+        record.position === null
+          ? null
+          : { sourceCp: record.position.cp, ownCp: record.position.ownCp, sequence: record.position.sequence },
       safetySnapshot: record.safety === null ? null : { atWallMs: record.safety.atWallMs },
-      actions: allowedActions(view).map((a) => ({ action: a.action, allowed: a.allowed, confirm: a.confirm, ...(a.refusal === undefined ? {} : { refusal: refusalData(a.refusal) }) })),
+      actions: allowedActions(view).map((a) => ({
+        action: a.action,
+        allowed: a.allowed,
+        confirm: a.confirm,
+        ...(a.refusal === undefined ? {} : { refusal: refusalData(a.refusal) }),
+      })),
     };
   }
 
   // --- actions -----------------------------------------------------------------------------------------------------
 
-  async create(volume: LoggedVolume, spec: Parameters<StorageServerFace['createRelationship']>[0]): Promise<ActionOutcome> {
-    if (volume.mirror !== null) return refused('mirror/volume-in-use', `${volume.record.name} is in a relationship already`, 'delete that relationship first');
+  async create(
+    volume: LoggedVolume,
+    spec: Parameters<StorageServerFace['createRelationship']>[0],
+  ): Promise<ActionOutcome> {
+    if (volume.mirror !== null)
+      return refused(
+        'mirror/volume-in-use',
+        `${volume.record.name} is in a relationship already`,
+        'delete that relationship first',
+      );
     const peer = this.replication.connect(spec.peerServerId);
     for (let i = 0; i < 100 && !peer.connected; i++) await this.runtime.clock.sleep(50);
-    if (!peer.connected) return { kind: 'refused', refusal: refusalData(refuse('R05', { peer: this.nameOf(spec.peerServerId), time: 'now', cause: 'no connection' })) };
+    if (!peer.connected)
+      return {
+        kind: 'refused',
+        refusal: refusalData(
+          refuse('R05', { peer: this.nameOf(spec.peerServerId), time: 'now', cause: 'no connection' }),
+        ),
+      };
     try {
       await peer.call('create', {
-        relationship: spec.id, name: spec.name, volume: spec.peerVolumeId, sourceVolume: spec.volumeId, sizeBytes: volume.sizeBytes, policy: spec.policy, recovery: spec.recovery,
+        relationship: spec.id,
+        name: spec.name,
+        volume: spec.peerVolumeId,
+        sourceVolume: spec.volumeId,
+        sizeBytes: volume.sizeBytes,
+        policy: spec.policy,
+        recovery: spec.recovery,
       });
       const rel = await this.replication.create(volume, {
-        id: spec.id, name: spec.name, policy: spec.policy, recovery: spec.recovery, home: 'source', peerServerId: spec.peerServerId, peerVolumeId: spec.peerVolumeId,
+        id: spec.id,
+        name: spec.name,
+        policy: spec.policy,
+        recovery: spec.recovery,
+        home: 'source',
+        peerServerId: spec.peerServerId,
+        peerVolumeId: spec.peerVolumeId,
       });
       rel.deps.announce();
       return this.sync(rel, 'full');
@@ -136,35 +282,62 @@ export class RelationshipDesk {
     const view = this.decisionView(rel);
     const decision = isAction(action) ? decideAction(action, view) : null;
     const theirs = this.replication.roles.view(rel.id);
-    const regions = rel.marks.regions.count + rel.kept.regions.count + (theirs === undefined ? 0 : theirs.markedRegions + theirs.keptRegions);
+    const sum =
+      rel.marks.regions.count +
+      rel.kept.regions.count +
+      (theirs === undefined ? 0 : theirs.markedRegions + theirs.keptRegions);
+    // Of the other side only the count is known: where both marked the same regions the sum counts them twice.
+    const regions = Math.min(sum, rel.marks.regions.size);
     const record = rel.record;
     const backlog = rel.secondary.backlog;
     await Promise.resolve();
     const known = record.image === 'Synchronized' || record.policy === 'strict';
     return {
-      action, allowed: decision?.allowed === true, confirm: decision?.confirm ?? 'none',
+      action,
+      allowed: decision?.allowed === true,
+      confirm: decision?.confirm ?? 'none',
       ...(decision?.refusal === undefined ? {} : { refusal: refusalData(decision.refusal) }),
       effects: effectsOf(action, rel, this.nameOf(record.peerServerId), regions, backlog.writes),
-      regions, bytesAtMost: regions * REGION_BYTES,
-      loss: { knownWrites: 0, unknownAfterWallMs: known && view.connected ? null : fracturedAt(record) ?? record.lastContactWallMs },
-      lastSafe: record.position === null ? null : { cp: record.position.cp, sequence: Math.max(record.position.sequence, rel.secondary.held) },
+      regions,
+      bytesAtMost: regions * REGION_BYTES,
+      loss: {
+        knownWrites: 0,
+        unknownAfterWallMs: known && view.connected ? null : (fracturedAt(record) ?? record.lastContactWallMs),
+      },
+      lastSafe:
+        record.position === null
+          ? null
+          : { cp: record.position.cp, sequence: Math.max(record.position.sequence, rel.secondary.held) },
       expectedMs: null,
     };
   }
 
   async act(rel: Relationship, action: string, options: ActionOptions): Promise<ActionOutcome> {
-    if (!isAction(action)) return refused('mirror/unknown-action', `no action ${action}`, `one of ${ACTIONS.join(', ')}`);
+    if (!isAction(action))
+      return refused('mirror/unknown-action', `no action ${action}`, `one of ${ACTIONS.join(', ')}`);
     const decision = decideAction(action, this.decisionView(rel));
-    const overridden = decision.refusal?.overridable === true && options.confirmed && (options.force === true || action !== 'failover');
+    const overridden =
+      decision.refusal?.overridable === true && options.confirmed && (options.force === true || action !== 'failover');
     if (!decision.allowed && !overridden) {
-      return decision.refusal === undefined ? refused('mirror/not-allowed', 'not possible in this state', '') : { kind: 'refused', refusal: refusalData(decision.refusal) };
+      return decision.refusal === undefined
+        ? refused('mirror/not-allowed', 'not possible in this state', '')
+        : { kind: 'refused', refusal: refusalData(decision.refusal) };
     }
     if (decision.confirm === 'typed' && !options.confirmed) {
-      return refused('mirror/confirmation-needed', `${action} needs the typed name of the mirror as confirmation`, `repeat with --yes, or type ${rel.record.name}`);
+      return refused(
+        'mirror/confirmation-needed',
+        `${action} needs the typed name of the mirror as confirmation`,
+        `repeat with --yes, or type ${rel.record.name}`,
+      );
     }
     if (decision.noop) return { kind: 'done', result: { changed: false } };
     const executor = executorOf(action);
-    if (executor !== 'either' && executor !== rel.record.role && !rel.record.handingOver) return refused('mirror/other-side', `${action} is carried out by the ${executor}'s server`, `ask ${this.nameOf(rel.record.peerServerId)}`);
+    if (executor !== 'either' && executor !== rel.record.role && !rel.record.handingOver)
+      return refused(
+        'mirror/other-side',
+        `${action} is carried out by the ${executor}'s server`,
+        `ask ${this.nameOf(rel.record.peerServerId)}`,
+      );
     this.runtime.log.write('info', 'action on a relationship', { relationship: rel.id, action });
     try {
       return await this.carryOut(rel, action, options);
@@ -181,12 +354,17 @@ export class RelationshipDesk {
         await rel.primary.fracture('admin', 'a full sync was asked for');
         return this.sync(rel, 'full');
       case 'resync':
-        return this.sync(rel, 'update');
       case 'reverse-resync':
-        return this.sync(rel, 'reverse');
+        // What a verify found is repaired as after a fracture: the target names its marks when the sync begins.
+        if (rel.primary.mode !== 'marked' && rel.record.image === 'Synchronized') await rel.primary.fracture('admin', 'a resync was asked for');
+        return this.sync(rel, action === 'resync' ? 'update' : 'reverse');
       case 'fracture':
-        if (rel.primary.mode === 'marked' && rel.record.image === 'Synchronized') await rel.primary.isolate('admin', 'asked by the administrator');
-        else if (rel.primary.mode === 'marked') await rel.change({ fracture: { cause: 'admin', atWallMs: this.runtime.clock.wallMs(), sequence: rel.primary.held } });
+        if (rel.primary.mode === 'marked' && rel.record.image === 'Synchronized')
+          await rel.primary.isolate('admin', 'asked by the administrator');
+        else if (rel.primary.mode === 'marked')
+          await rel.change({
+            fracture: { cause: 'admin', atWallMs: this.runtime.clock.wallMs(), sequence: rel.primary.held },
+          });
         else await rel.primary.fracture('admin', 'asked by the administrator');
         return { kind: 'done', result: { dirtyRegions: rel.markedRegions } };
       case 'pause':
@@ -201,7 +379,8 @@ export class RelationshipDesk {
       case 'rollback':
         return { kind: 'done', result: await roles.rollback(rel) };
       case 'resolve':
-        if (options.keep === undefined) return refused('mirror/keep-missing', 'say which side survives', '--keep source or --keep destination');
+        if (options.keep === undefined)
+          return refused('mirror/keep-missing', 'say which side survives', '--keep source or --keep destination');
         return { kind: 'done', result: await roles.resolve(rel, options.keep) };
       case 'delete':
         return { kind: 'done', result: await roles.remove(rel) };
@@ -213,15 +392,26 @@ export class RelationshipDesk {
   }
 
   private verify(rel: Relationship): ActionOutcome {
-    if (!rel.primary.inSync) return { kind: 'refused', refusal: refusalData(refuse('R02', { bytes: 'some', seconds: 0 }, false)) };
+    if (!rel.primary.inSync)
+      return { kind: 'refused', refusal: refusalData(refuse('R02', { bytes: 'some', seconds: 0 }, false)) };
     const verify = new Verify(rel);
     const finished = verify.run().then((result) => {
-      rel.report(result.blocksDiffering === 0 ? 'mirror/verified' : 'mirror/verify-found-differences', result.blocksDiffering === 0 ? 'notice' : 'alert', `verify compared ${String(result.regionsCompared)} regions at consistency point ${String(result.cp)}: ${String(result.blocksDiffering)} blocks differ`);
+      rel.report(
+        result.blocksDiffering === 0 ? 'mirror/verified' : 'mirror/verify-found-differences',
+        result.blocksDiffering === 0 ? 'notice' : 'alert',
+        `verify compared ${String(result.regionsCompared)} regions at consistency point ${String(result.cp)}: ${String(result.blocksDiffering)} blocks differ`,
+      );
       return { ...result };
     });
     const progress = (): ResyncProgress => ({
-      kind: 'verify', regionsTotal: verify.regionsTotal, regionsDone: verify.regionsDone, regionsDiffering: verify.regionsDiffering,
-      bytesCopied: 0, bytesVolume: rel.deps.volume.sizeBytes, startedAtMs: verify.startedWallMs, paused: false,
+      kind: 'verify',
+      regionsTotal: verify.regionsTotal,
+      regionsDone: verify.regionsDone,
+      regionsDiffering: verify.regionsDiffering,
+      bytesCopied: 0,
+      bytesVolume: rel.deps.volume.sizeBytes,
+      startedAtMs: verify.startedWallMs,
+      paused: false,
     });
     return { kind: 'running', finished, progress };
   }
@@ -230,22 +420,43 @@ export class RelationshipDesk {
   private overwrite(rel: Relationship): ActionOutcome {
     const overwrite = new Overwrite(rel);
     const finished = (async () => {
-      if (rel.primary.mode !== 'marked') await rel.primary.fracture('admin', 'the primary is overwritten from the secondary');
+      if (rel.primary.mode !== 'marked')
+        await rel.primary.fracture('admin', 'the primary is overwritten from the secondary');
       const result = await overwrite.run();
       await this.replication.roles.startResync(rel, 'update').finished;
-      rel.report('mirror/primary-overwritten', 'warning', `the primary was overwritten from the secondary: ${String(result.bytesCopied)} bytes`);
+      rel.report(
+        'mirror/primary-overwritten',
+        'warning',
+        `the primary was overwritten from the secondary: ${String(result.bytesCopied)} bytes`,
+      );
       return { ...result };
     })();
-    finished.catch((error: unknown) => { rel.report('mirror/overwrite-interrupted', 'error', `overwriting the primary was interrupted: ${error instanceof Error ? error.message : String(error)}; repeat it or roll back`); });
+    finished.catch((error: unknown) => {
+      rel.report(
+        'mirror/overwrite-interrupted',
+        'error',
+        `overwriting the primary was interrupted: ${error instanceof Error ? error.message : String(error)}; repeat it or roll back`,
+      );
+    });
     const progress = (): ResyncProgress => ({
-      kind: 'overwrite-primary', regionsTotal: overwrite.regionsTotal, regionsDone: overwrite.regionsDone, regionsDiffering: overwrite.regionsDiffering,
-      bytesCopied: overwrite.bytesCopied, bytesVolume: rel.deps.volume.sizeBytes, startedAtMs: overwrite.startedWallMs, paused: false,
+      kind: 'overwrite-primary',
+      regionsTotal: overwrite.regionsTotal,
+      regionsDone: overwrite.regionsDone,
+      regionsDiffering: overwrite.regionsDiffering,
+      bytesCopied: overwrite.bytesCopied,
+      bytesVolume: rel.deps.volume.sizeBytes,
+      startedAtMs: overwrite.startedWallMs,
+      paused: false,
     });
     return { kind: 'running', finished, progress };
   }
 
   private outcomeOfError(error: unknown, peerServerId: string): ActionOutcome {
-    if (error instanceof PeerLostError) return { kind: 'refused', refusal: refusalData(refuse('R05', { peer: this.nameOf(peerServerId), time: 'now', cause: error.message })) };
+    if (error instanceof PeerLostError)
+      return {
+        kind: 'refused',
+        refusal: refusalData(refuse('R05', { peer: this.nameOf(peerServerId), time: 'now', cause: error.message })),
+      };
     if (error instanceof PeerRefusedError) {
       const code = error.data['code'];
       return refused(typeof code === 'string' ? code : 'mirror/peer-refused', error.message, '');
@@ -258,7 +469,12 @@ function refused(code: string, message: string, hint: string): ActionOutcome {
   return { kind: 'refused', refusal: { code, message, hint, overridable: false } };
 }
 
-function refusalData(refusal: { readonly code: string; readonly message: string; readonly hint: string; readonly overridable: boolean }): RefusalData {
+function refusalData(refusal: {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly overridable: boolean;
+}): RefusalData {
   return { code: refusal.code, message: refusal.message, hint: refusal.hint, overridable: refusal.overridable };
 }
 
@@ -270,7 +486,9 @@ function fracturedAt(record: Relationship['record']): number | null {
 function sizesOf(rel: Relationship, peerBlocks: number | undefined): DecisionView['sizes'] {
   const own = rel.deps.volume.sizeBytes;
   const peer = peerBlocks === undefined ? own : peerBlocks * BLOCK_BYTES;
-  return rel.record.home === 'source' ? { sourceBytes: own, destinationBytes: peer } : { sourceBytes: peer, destinationBytes: own };
+  return rel.record.home === 'source'
+    ? { sourceBytes: own, destinationBytes: peer }
+    : { sourceBytes: peer, destinationBytes: own };
 }
 
 function percentOf(progress: ResyncProgress): number {
@@ -292,20 +510,38 @@ function heatOf(rel: Relationship): readonly number[] {
   return buckets;
 }
 
-function effectsOf(action: string, rel: Relationship, peer: string, regions: number, backlogWrites: number): readonly string[] {
+function effectsOf(
+  action: string,
+  rel: Relationship,
+  peer: string,
+  regions: number,
+  backlogWrites: number,
+): readonly string[] {
   const name = rel.deps.volume.record.name;
   const mib = ((regions * REGION_BYTES) / 1024 ** 2).toFixed(1);
   switch (action) {
     case 'failover':
-      return [`${name} becomes writable here; ${String(backlogWrites)} log records are applied first.`, `${peer} is fenced when it returns; what it alone holds is listed, then overwritten by a reverse resync.`];
+      return [
+        `${name} becomes writable here; ${String(backlogWrites)} log records are applied first.`,
+        `${peer} is fenced when it returns; what it alone holds is listed, then overwritten by a reverse resync.`,
+      ];
     case 'reverse-resync':
     case 'resync':
-      return [`The image at ${peer} becomes equal to ${name}.`, `${String(regions)} regions (at most ${mib} MiB) are compared; only blocks that differ are copied.`, `${peer} keeps its present image as a safety snapshot.`];
+      return [
+        `The image at ${peer} becomes equal to ${name}.`,
+        `${String(regions)} regions (at most ${mib} MiB) are compared; only blocks that differ are copied.`,
+        `${peer} keeps its present image as a safety snapshot.`,
+      ];
     case 'establish':
-      return [`Every block of ${name} is compared and copied to ${peer} where it differs; the image there cannot be used meanwhile.`];
+      return [
+        `Every block of ${name} is compared and copied to ${peer} where it differs; the image there cannot be used meanwhile.`,
+      ];
     case 'failback':
     case 'switchover':
-      return [`Hosts of ${name} wait for a last consistency point, then ${peer} serves the volume.`, 'No write is lost; this side becomes the secondary.'];
+      return [
+        `Hosts of ${name} wait for a last consistency point, then ${peer} serves the volume.`,
+        'No write is lost; this side becomes the secondary.',
+      ];
     case 'fracture':
       return [`Writes to ${name} go on here alone; changed regions are marked until a resync is asked for.`];
     case 'rollback':

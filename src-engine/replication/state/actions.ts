@@ -65,8 +65,10 @@ const SYNC_NAMES: Record<SyncKind, string> = {
 };
 
 function running(view: RelationshipView): Refusal {
-  const kind = view.image === 'RollingBack' ? 'A rollback' : SYNC_NAMES[view.sync?.kind ?? 'full'];
-  return refuse('R04', { kind, percent: Math.floor(view.sync?.percent ?? 0) });
+  // The copy's own server does not know how far the primary's sync is.
+  if (view.sync === null) return refuse('R04', { kind: view.image === 'RollingBack' ? 'A rollback' : '', percent: '' });
+  const kind = view.image === 'RollingBack' ? 'A rollback' : SYNC_NAMES[view.sync.kind];
+  return refuse('R04', { kind, percent: Math.floor(view.sync.percent) });
 }
 
 function unreachable(view: RelationshipView): Refusal {
@@ -83,6 +85,9 @@ const sameDirection =
   (cell: Cell): Rule =>
   (view) =>
     view.lock !== null && view.lock !== flowOf(view) ? no(refuse('R06', { direction: view.lock })) : cell;
+
+/** Discarding what the other side alone acknowledged is confirmed by name. */
+const overWriter: Rule = (view) => (view.secondaryWrote ? CONFIRM : ALLOW);
 
 const swapWhenDrained: Rule = (view) => (view.fracture !== null || view.marks > 0 ? no(missing(view)) : ALLOW);
 
@@ -125,9 +130,10 @@ const TABLE: Record<MirrorAction, Record<ImageState, Rule>> = {
   resync: {
     NotEstablished: r25,
     Synchronizing: r04,
-    Synchronized: nothing,
+    // Marks of a synchronized pair are differences that a verify found.
+    Synchronized: (view) => (view.marks > 0 ? ALLOW : NOOP),
     Consistent: (view) => (view.marks > 0 || view.fracture !== null ? ALLOW : NOOP),
-    Outdated: yes,
+    Outdated: overWriter,
     OutOfSync: sameDirection(ALLOW),
     RollingBack: r04,
     Diverged: r11,
@@ -135,9 +141,9 @@ const TABLE: Record<MirrorAction, Record<ImageState, Rule>> = {
   'reverse-resync': {
     NotEstablished: r25,
     Synchronizing: r04,
-    Synchronized: nothing,
+    Synchronized: (view) => (view.marks > 0 ? ALLOW : NOOP),
     Consistent: (view) => (view.forced || view.marks > 0 || view.fracture !== null ? ALLOW : NOOP),
-    Outdated: yes,
+    Outdated: overWriter,
     OutOfSync: (view) => (view.lock === 'forward' ? no(refuse('R06', { direction: 'forward' })) : ALLOW),
     RollingBack: r04,
     Diverged: r11,
@@ -245,7 +251,7 @@ function byDirection(action: MirrorAction, view: RelationshipView): Refusal | nu
 
 /** What has to be true besides the image state, in the order in which it is reported. */
 function prerequisite(action: MirrorAction, view: RelationshipView): Refusal | null {
-  if (action === 'failover' && view.primaryServing) return refuse('R01', { peer: view.peer.name });
+  if (action === 'failover' && view.primaryServing) return refuse('R01', { peer: view.primaryName || view.peer.name });
   if (NEEDS_PEER.has(action) && !view.connected) return unreachable(view);
   if (NEEDS_MARKS.has(action) && view.trackingFailed) return refuse('R14');
   if (!SYNCS.has(action)) return null;

@@ -45,6 +45,7 @@ export function describeConditions(view: RelationshipView, nowWallMs: number): r
 function nextStep(code: ConditionCode, view: RelationshipView): string | null {
   switch (code) {
     case 'FracturedSystem':
+      if (view.image === 'Diverged') return null;
       if (!view.connected)
         return view.recovery === 'automatic' && !view.forced
           ? 'resync when the peer is back'
@@ -73,7 +74,7 @@ function clearedBy(code: ConditionCode, view: RelationshipView): readonly Mirror
     case 'FracturedAdmin':
     case 'FracturedSystem':
     case 'Fenced':
-      return [sync];
+      return view.image === 'Diverged' ? ['resolve'] : [sync];
     case 'SyncPaused':
       return ['resume'];
     case 'WaitingOnAdmin':

@@ -8,5 +8,6 @@ export { CATALOGUE, refuse, sizeText, type RefusalCode, type RefusalDetails } fr
 export { allowedActions, decideAction, syncDirection, type AllowedAction } from './actions.ts';
 export { CONDITION_SEVERITY, describeConditions, type DescribedCondition } from './conditions.ts';
 export { transition, type Cause, type Effect, type Outcome, type RelationshipEvent } from './transitions.ts';
-export { decideHandshake, mirrored, type Decision, type HandshakeSide, type Roles, type Who } from './handshake.ts';
+export { decideHandshake, heldOf, provenHeld, type HandshakePeer, type HandshakeSelf, type HandshakeStep } from './handshake.ts';
+export { adoptGeneration, descendFrom, disownGeneration, openGeneration, writersOf, type Generation, type Writers } from './generation.ts';
 export { describeMachine, type MachineState, type MachineTransition } from './machine.ts';

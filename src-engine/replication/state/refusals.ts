@@ -68,7 +68,7 @@ const UNKNOWN: Readonly<Record<string, string>> = {
   cause: 'cause unknown',
   eta: 'duration unknown',
   snapshot: 'none exists',
-  percent: '0',
+  percent: '?',
   kind: 'A sync',
   pair: 'this pair',
   reason: 'Copies are equal.',

@@ -49,6 +49,8 @@ export interface RelationshipView {
   readonly peer: { readonly name: string; readonly lostSince: string; readonly lostCause: string };
   /** The acting primary is up and can be asked, from wherever the action is decided. */
   readonly primaryServing: boolean;
+  /** Server of the acting primary, where it is known; '' stands for `peer`. */
+  readonly primaryName: string;
   /** It is known that the acting primary cannot acknowledge writes any more (fenced, or powered off by the admin). */
   readonly primaryStopped: boolean;
   readonly fracture: 'admin' | 'system' | null;
@@ -56,6 +58,8 @@ export interface RelationshipView {
   readonly marks: number;
   /** A forced promotion has not been undone by a reverse resync yet. */
   readonly forced: boolean;
+  /** The secondary wrote alone before it gave way, the primary did not: a sync over it discards acknowledged writes. */
+  readonly secondaryWrote: boolean;
   readonly safetySnapshot: { readonly at: string } | null;
   /** Log, bitmap or queue of the relationship is damaged. */
   readonly trackingFailed: boolean;
@@ -88,10 +92,12 @@ export function viewOf(fields: Partial<RelationshipView>): RelationshipView {
     connected: true,
     peer: { name: 'the other side', lostSince: '', lostCause: '' },
     primaryServing: true,
+    primaryName: '',
     primaryStopped: false,
     fracture: null,
     marks: 0,
     forced: false,
+    secondaryWrote: false,
     safetySnapshot: null,
     trackingFailed: false,
     conditions: [],
