@@ -216,6 +216,8 @@ export class Pool {
   /** Opens the volume's next consistency point. At most one is open per volume. */
   stage(volumeId: string): Stage {
     this.volume(volumeId);
+    // A failed commit leaves its stages behind, and nothing further can be staged.
+    if (this.#failure !== null) throw this.#failure;
     assert(!this.#stages.has(volumeId), `volume ${volumeId} has no other open stage`);
     const stage = new Stage(volumeId, this.lastLabel + 1, {
       core: this.#disks.core,

@@ -44,6 +44,8 @@ export interface RelationshipDependencies {
   readonly report: (kind: string, severity: Severity, subject: string, message: string, details?: JsonObject) => void;
 }
 
+const LEAVE_AGAIN_MS = 1000;
+
 /**
  * One relationship as one of its two servers holds it: the durable record, the marks, and the two parts it can play.
  * Everything that changes the image or the record runs through `serial`, one after the other.
@@ -181,12 +183,23 @@ export class Relationship {
   connectionLost(reason: string): void {
     this.set({ lastContactWallMs: this.deps.runtime.clock.wallMs() });
     if (this.record.role === 'primary') this.primary.connectionLost(reason);
-    else {
-      this.secondary.leaving = true;
-      void this.serial(() => this.secondary.leave()).catch((error: unknown) => {
-        this.failed('leaving the stream', error);
+    else this.leaveStream();
+  }
+
+  /**
+   * What this side holds goes into its image; until then no handshake is answered. A device that refuses (no room, a bad
+   * moment) is asked again: otherwise a mirror that waits for this side would wait for ever.
+   */
+  leaveStream(): void {
+    this.secondary.leaving = true;
+    this.serial(() => this.secondary.leave()).catch((error: unknown) => {
+      this.failed('leaving the stream', error);
+      if (!isDeviceError(error) || error instanceof PoolFailedError) return;
+      this.deps.runtime.covered('secondary/leave-again');
+      this.deps.runtime.clock.after(LEAVE_AGAIN_MS, () => {
+        if (this.secondary.leaving && !this.removed) this.leaveStream();
       });
-    }
+    });
   }
 
   failed(what: string, error: unknown): void {

@@ -403,9 +403,8 @@ export class Replication {
     if (!rel.secondary.joined) return;
     this.deps.runtime.covered('secondary/device-error');
     rel.secondary.joined = false;
-    rel.secondary.leaving = true;
     rel.refuseStream('disk');
-    rel.serial(() => rel.secondary.leave()).catch((error: unknown) => { rel.failed('leaving the stream', error); });
+    rel.leaveStream();
   }
 
   /** A device error of this side is an answer to the peer, not a silence. */

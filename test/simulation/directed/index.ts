@@ -6,7 +6,7 @@ import type { DirectedScenario } from './driver.ts';
 import { logFailsAtStart, mirrorLogFailsAtStart } from './boot.ts';
 import { labelCrashes } from './labels.ts';
 import { aloneAndGone, failedLogSync, halfFreed, swappedAndRestarted } from './log.ts';
-import { littleRoom, syncTakenBack } from './room.ts';
+import { littleRoom, noRoomToLeave, syncTakenBack } from './room.ts';
 import { cutInPrepare, cutInResync, entriesBeyondTheEnd, numbersApart, stagedWhileOthersWrite, writesAheadOfResync } from './sync.ts';
 
 const SCENARIOS = {
@@ -22,6 +22,7 @@ const SCENARIOS = {
   'cut-in-prepare': cutInPrepare,
   'staged-while-others-write': stagedWhileOthersWrite,
   'little-room': littleRoom,
+  'no-room-to-leave': noRoomToLeave,
   'sync-taken-back': syncTakenBack,
   'log-fails-at-start': logFailsAtStart,
   'mirror-log-fails-at-start': mirrorLogFailsAtStart,

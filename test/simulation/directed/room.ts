@@ -52,3 +52,25 @@ export function syncTakenBack(): DirectedScenario {
     },
   };
 }
+
+/** A strict mirror's destination has no room for a moment: it leaves the stream, and must get its entries into its image later. */
+export function noRoomToLeave(): DirectedScenario {
+  return {
+    plan: smallLab({ volumes: [{ name: 'v0', policy: 'strict' }] }),
+    async run(driver) {
+      const { campaign } = driver;
+      const subject = driver.subject();
+      const [east, north] = [driver.site(0), driver.site(1)];
+      await driver.synchronized(subject, 0);
+      for (let block = 0; block < 64; block += 16) await driver.write(subject, 0, block, 4);
+      const full = campaign.world.storage(north.arrayName).inject({ kind: 'disk-full' });
+      north.blame('full', campaign.world.nowMs + 3000);
+      for (let block = 0; block < 64; block += 16) driver.begin(subject, 0, block, 4);
+      driver.ask(east);
+      await driver.until('the destination cannot leave', () => campaign.world.marks.has('secondary/leave-again'));
+      full.heal();
+      await driver.synchronized(subject, 0);
+      await driver.write(subject, 0, 0);
+    },
+  };
+}
