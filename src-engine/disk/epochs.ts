@@ -12,6 +12,48 @@ interface Copy {
   readonly epochs: Readonly<Record<string, number>>;
 }
 
+export type EpochsOpened =
+  | { readonly kind: 'open'; readonly epochs: EpochStore }
+  | { readonly kind: 'lost' | 'newer'; readonly path: string; readonly message: string };
+
+type CopyRead =
+  | { readonly kind: 'copy'; readonly file: StorageFile; readonly copy: Copy }
+  | { readonly kind: 'newer'; readonly file: StorageFile; readonly version: number }
+  | { readonly kind: 'unusable'; readonly file: StorageFile | null; readonly why: string };
+
+async function readCopy(storage: Storage, path: string): Promise<CopyRead> {
+  let file: StorageFile | null = null;
+  try {
+    if (!(await storage.exists(path))) return { kind: 'unusable', file, why: `${path} is missing, expected ${SIZE_BYTES} bytes from offset 0` };
+    file = await storage.open(path);
+    if (file.size < SIZE_BYTES) return { kind: 'unusable', file, why: `${path} ends at offset ${file.size}, expected ${SIZE_BYTES} bytes` };
+    const bytes = new Uint8Array(SIZE_BYTES);
+    await file.read(bytes, 0);
+    const envelope = decodeEnvelope(bytes, MAGIC, VERSION);
+    switch (envelope.kind) {
+      case 'ok':
+        return { kind: 'copy', file, copy: JSON.parse(new TextDecoder().decode(envelope.payload)) as Copy };
+      case 'newer':
+        return { kind: 'newer', file, version: envelope.version };
+      case 'empty':
+        return { kind: 'unusable', file, why: `${path} offset 0: expected epochs, found zeros` };
+      case 'damaged':
+        return { kind: 'unusable', file, why: `${path} offset 0: expected ${envelope.expected}, found ${envelope.found}` };
+    }
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    return { kind: 'unusable', file, why: `${path} offset 0: ${error.message}` };
+  }
+}
+
+/** The file of a copy, made anew where it is missing or too short: it gets the content of the good one with the next raise. */
+async function whole(storage: Storage, path: string, file: StorageFile | undefined): Promise<StorageFile> {
+  if (file !== undefined && file.size >= SIZE_BYTES) return file;
+  await file?.close();
+  if (file !== undefined) await storage.remove(path);
+  return storage.open(path, { create: true, size: SIZE_BYTES });
+}
+
 /**
  * The ownership epoch of each pool, in two copies. A raise is written and synced to one copy after the other, so a torn
  * write can damage one only; the valid copy with the higher serial counts.
@@ -36,39 +78,29 @@ export class EpochStore {
     return store;
   }
 
-  /** Rejects `io` when both copies are unusable: guessing an epoch could admit two writers. */
-  static async open(storage: Storage, findings: string[]): Promise<EpochStore> {
-    const files: StorageFile[] = [];
+  /** 'lost' when both copies are unusable: guessing an epoch could admit two writers. */
+  static async open(storage: Storage, findings: string[]): Promise<EpochsOpened> {
+    const files = new Map<string, StorageFile>();
+    const reasons: string[] = [];
     let best: Copy | null = null;
+    const ended = async (kind: 'lost' | 'newer', path: string, message: string): Promise<EpochsOpened> => {
+      for (const file of files.values()) await file.close();
+      return { kind, path, message };
+    };
     for (const path of PATHS) {
-      const missing = !(await storage.exists(path));
-      if (missing) findings.push(`${path} is missing; the other copy of the epochs is used`);
-      const file = await storage.open(path, { create: true, size: SIZE_BYTES });
-      files.push(file);
-      if (missing) continue;
-      const bytes = new Uint8Array(file.size);
-      try {
-        await file.read(bytes, 0);
-      } catch (error) {
-        if (!(error instanceof StorageError)) throw error;
-        findings.push(`${path} offset 0: ${error.message}; the other copy of the epochs is used`);
-        continue;
-      }
-      const envelope = decodeEnvelope(bytes, MAGIC, VERSION);
-      if (envelope.kind === 'newer') throw new StorageError('io', path, `epochs of format version ${envelope.version} are newer than ${VERSION}`);
-      if (envelope.kind !== 'ok') {
-        const what = envelope.kind === 'empty' ? 'zeros' : `${envelope.found} instead of ${envelope.expected}`;
-        findings.push(`${path} offset 0: found ${what}; the other copy of the epochs is used`);
-        continue;
-      }
-      const copy = JSON.parse(new TextDecoder().decode(envelope.payload)) as Copy;
-      if (best === null || copy.serial > best.serial) best = copy;
+      const read = await readCopy(storage, path);
+      if (read.file !== null) files.set(path, read.file);
+      if (read.kind === 'newer') return ended('newer', path, `${path} offset 8: epochs of format version ${read.version} are newer than ${VERSION}; nothing was changed: use the version that wrote them`);
+      if (read.kind === 'unusable') reasons.push(read.why);
+      else if (best === null || read.copy.serial > best.serial) best = read.copy;
     }
-    const [a, b] = files;
-    if (best === null || a === undefined || b === undefined) {
-      throw new StorageError('io', PATHS[0], `neither ${PATHS[0]} nor ${PATHS[1]} holds valid epochs: ${findings.join('; ')}`);
+    if (best === null) {
+      return ended('lost', PATHS[0], `the ownership epochs are lost in both copies: ${reasons.join('; ')}; nothing was changed: restore ${PATHS[0]} or ${PATHS[1]}, or fail over to the other site`);
     }
-    return new EpochStore([a, b], best);
+    for (const why of reasons) findings.push(`${why}; the other copy of the epochs is used`);
+    const a = await whole(storage, PATHS[0], files.get(PATHS[0]));
+    const b = await whole(storage, PATHS[1], files.get(PATHS[1]));
+    return { kind: 'open', epochs: new EpochStore([a, b], best) };
   }
 
   get(poolId: string): number {

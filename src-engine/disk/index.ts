@@ -7,7 +7,7 @@
  * before they are confirmed. A missing, truncated or foreign image is reported with file and offset and its disk is
  * failed; nothing is ever filled in for it.
  */
-export { Shelf } from './shelf.ts';
+export { Shelf, ShelfRefusedError } from './shelf.ts';
 export type { DiskFinding, DiskSpec, ShelfHandle } from './shelf.ts';
 export { BLOCK_BYTES, DISK_HEAD_BYTES, LABEL_SLOT_BYTES, readHeader } from './image.ts';
 export type { Disk, DiskCounters } from './image.ts';

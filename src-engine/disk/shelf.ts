@@ -16,6 +16,19 @@ export interface DiskFinding {
   readonly message: string;
 }
 
+/**
+ * An array that cannot be used at all, and why: which file, at what offset. Nothing was changed. `shelfCode` goes to
+ * people and scripts; for the layers between it is an I/O error of the array.
+ */
+export class ShelfRefusedError extends StorageError {
+  readonly shelfCode: 'array/no-disk' | 'array/epochs-lost' | 'array/newer-format';
+  constructor(shelfCode: ShelfRefusedError['shelfCode'], path: string, message: string) {
+    super(shelfCode === 'array/no-disk' ? 'not-found' : 'io', path, message);
+    this.name = 'ShelfRefusedError';
+    this.shelfCode = shelfCode;
+  }
+}
+
 /** What a server holds to work on one pool: every I/O passes the fence of (pool, epoch). */
 export interface ShelfHandle {
   readonly poolId: string;
@@ -81,8 +94,8 @@ export class Shelf {
   }
 
   /**
-   * Opens what `create` made. Which disks the array should have is read from any readable header. Rejects `not-found`
-   * when no image can be read at all, `io` when the epochs are lost.
+   * Opens what `create` made. Which disks the array should have is read from any readable header. Rejects
+   * ShelfRefusedError when no image can be read at all, when the epochs are lost or of a newer version.
    */
   static async open(storage: Storage, expected?: { readonly arrayId?: string }): Promise<Shelf> {
     const findings: DiskFinding[] = [];
@@ -113,7 +126,8 @@ export class Shelf {
       found.set(slot, { file, header });
     }
     if (known === null) {
-      throw new StorageError('not-found', imagePath(0), `no readable disk image: ${[...reasons.values()].join('; ') || 'none exists'}`);
+      const why = [...reasons.values()].join('; ') || `${imagePath(0)} offset 0: expected a disk header, found no image at all`;
+      throw new ShelfRefusedError('array/no-disk', imagePath(0), `no disk of the array can be read: ${why}; nothing was changed: restore the images, or fail over to the other site`);
     }
     const images = new Map<number, DiskImage>();
     for (const { slot, sizeBytes } of known.disks) {
@@ -133,7 +147,12 @@ export class Shelf {
       }
     }
     const epochFindings: string[] = [];
-    const epochs = await EpochStore.open(storage, epochFindings);
+    const opened = await EpochStore.open(storage, epochFindings);
+    if (opened.kind !== 'open') {
+      for (const image of images.values()) await image.close();
+      throw new ShelfRefusedError(opened.kind === 'newer' ? 'array/newer-format' : 'array/epochs-lost', opened.path, opened.message);
+    }
+    const { epochs } = opened;
     for (const message of epochFindings) findings.push({ slot: null, message });
     return new Shelf(storage, known.arrayId, images, epochs, findings);
   }

@@ -2,7 +2,7 @@
  * One server of the lab through its lives: power on, graceful power off, crash. Each life is an incarnation of its own:
  * after its end nothing of it acts, and whoever waited for it is told that the server is down.
  */
-import { Shelf } from '../disk/index.ts';
+import { Shelf, ShelfRefusedError } from '../disk/index.ts';
 import {
   incarnate,
   type Clock,
@@ -151,8 +151,16 @@ export class ServerUnit {
 
   async #boot(life: Life): Promise<void> {
     const shelves = new Map<string, Shelf>();
+    const refusedArrays = new Map<string, { readonly code: string; readonly message: string }>();
     for (const array of this.spec.arrays()) {
-      const shelf = await Shelf.open(life.incarnation.wrapStorage(array.storage), { arrayId: array.id });
+      const shelf = await Shelf.open(life.incarnation.wrapStorage(array.storage), { arrayId: array.id }).catch(
+        (error: unknown) => {
+          if (!(error instanceof ShelfRefusedError)) throw error;
+          refusedArrays.set(array.id, { code: error.shelfCode, message: `${array.name}: ${error.message}` });
+          return null;
+        },
+      );
+      if (shelf === null) continue;
       for (const finding of shelf.findings) {
         this.#environment.report(this.spec.id, {
           kind: 'array/disk-failed',
@@ -171,6 +179,7 @@ export class ServerUnit {
       runtime: life.incarnation.runtime,
       logStorage: life.incarnation.wrapStorage(this.spec.logStorage),
       shelves,
+      refusedArrays,
       pools: this.spec.pools(),
       settings: { ...settings, logHalfBytes: this.spec.logHalfBytes },
       nameOf,

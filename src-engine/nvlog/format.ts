@@ -127,6 +127,10 @@ export function encodeHalfHeader(header: HalfHeader): Uint8Array {
   return bytes;
 }
 
+export function looksLikeHalf(half: Uint8Array): boolean {
+  return hasMagic(half, 0, HALF_MAGIC);
+}
+
 export type HalfHeaderResult =
   | { readonly kind: 'valid'; readonly header: HalfHeader }
   | { readonly kind: 'damaged' }

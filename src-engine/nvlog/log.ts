@@ -591,7 +591,11 @@ export class Log {
       return true;
     }
     try {
-      half.file = await this.#deps.replace(half.name);
+      const file = await this.#deps.replace(half.name);
+      // A half without a header is one that was lost. This one is older than any that holds records.
+      const header = { incarnation: this.#incarnation, switchNumber: 0, previous: { sequence: 0, crc: 0 }, freedThrough: this.#freedDurable };
+      await file.commit([encodeHalfHeader({ logId: this.logId, index: half.index, ...header, sizeBytes: file.size, labels: {}, positions: {} })], 0);
+      half.file = file;
       half.failed = false;
       return true;
     } catch (error) {

@@ -13,6 +13,7 @@ import {
   decodeFrame,
   decodeHalfHeader,
   looksLikeFrame,
+  looksLikeHalf,
   type ChainEnd,
   type FrameImage,
   type HalfHeader,
@@ -33,6 +34,11 @@ export interface HalfImage {
   readonly path: string;
   readonly sizeBytes: number;
   readonly header: HalfHeader | null;
+  /**
+   * The half does not even begin like one. Every half has a header from its creation on, and a header that was torn by a
+   * crash still begins as both its versions do: so this file lost what it held.
+   */
+  readonly blank: boolean;
   readonly frames: readonly FrameImage[];
   readonly strays: readonly Stray[];
   readonly findings: readonly LogFinding[];
@@ -45,6 +51,8 @@ export type HalfRead =
 export type RefusalCode = 'newer-version' | 'foreign-log' | 'truncated' | 'headers-lost';
 
 const READ_BYTES = 1024 * 1024;
+/** No record takes less of a half: its header in a frame. */
+const LEAST_RECORD_BYTES = 64;
 const RESCUE_BYTES = 16 * BLOCK_BYTES;
 
 /** Reads the whole half; ranges with medium errors stay zero and are reported, so that they count as damage. */
@@ -90,6 +98,7 @@ export async function readHalf(
     return { kind: 'refused', code: 'newer-version', message };
   }
   const header = decoded.kind === 'valid' ? decoded.header : null;
+  const blank = header === null && !looksLikeHalf(bytes);
   if (header !== null && (header.logId !== logId || header.index !== index)) {
     const message = `${file.path} is half ${header.index} of log ${header.logId}, not half ${index} of ${logId}`;
     return { kind: 'refused', code: 'foreign-log', message };
@@ -105,11 +114,11 @@ export async function readHalf(
       code: 'half-header-damaged',
       file: file.path,
       offset: 0,
-      message: 'the header of the half is not valid',
+      message: blank ? 'expected the header of a log half, found none' : 'the header of the half is not valid',
     });
   }
   const strays = scanStrays(bytes, walkEnd, logId, index);
-  return { kind: 'read', half: { index, path: file.path, sizeBytes: bytes.length, header, frames, strays, findings } };
+  return { kind: 'read', half: { index, path: file.path, sizeBytes: bytes.length, header, blank, frames, strays, findings } };
 }
 
 /** The frames that chain from the header. */
@@ -173,6 +182,10 @@ interface Accepted {
   readonly active: HalfImage | null;
   /** Records up to here existed although no accepted record says so; 0 for none. */
   readonly promised: number;
+  /** `promised` is only a bound: nobody knows how far the lost records went. */
+  readonly openEnded?: boolean;
+  /** The half that held what is promised. */
+  readonly gone?: HalfImage;
   readonly finding: LogFinding | null;
 }
 
@@ -202,16 +215,20 @@ export function assemble(halves: readonly [HalfImage, HalfImage], coveredThrough
   const acceptedThrough = last?.lastSequence ?? 0;
   const after = Math.max(acceptedThrough, freedThrough);
   const ofNewest = all.filter((frame) => frame.incarnation === incarnation);
-  const lost = promised > after ? lostRange(after, promised, ofNewest) : null;
+  const openEnded = accepted.openEnded === true && promised === accepted.promised && promised > after;
+  const lost = promised > after ? { ...lostRange(after, promised, ofNewest), ...(openEnded ? { openEnded } : {}) } : null;
   const active = accepted.active;
   const activeEnd = active === null ? HALF_HEADER_BYTES : lastEndIn(accepted.frames, active.index);
   if (lost !== null) {
-    const where = active ?? halves.find((half) => half.header === null) ?? first;
+    const gone = accepted.gone ?? (active === null ? (halves.find((half) => half.header === null) ?? first) : null);
+    const where = gone ?? active ?? first;
     findings.push({
       code: 'lost-records',
       file: where.path,
-      offset: active === null ? 0 : activeEnd,
-      message: `acknowledged records ${lost.fromSequence} to ${lost.toSequence} are missing`,
+      offset: gone !== null ? 0 : activeEnd,
+      message: openEnded
+        ? `records from ${lost.fromSequence} on are missing: the log went on in this file, which holds none`
+        : `acknowledged records ${lost.fromSequence} to ${lost.toSequence} are missing`,
     });
   } else {
     const torn = halves.find((half) =>
@@ -248,7 +265,7 @@ function lastEndIn(frames: readonly FrameImage[], index: HalfIndex): number {
 function accept(halves: readonly [HalfImage, HalfImage], freedThrough: number): Accepted {
   const [first, second] = halves;
   if (first.header === null || second.header === null) {
-    return acceptAlone(first.header === null ? second : first, freedThrough);
+    return acceptBesideDamaged(first.header === null ? second : first, first.header === null ? first : second, freedThrough);
   }
   const newer = first.header.switchNumber > second.header.switchNumber ? first : second;
   const older = newer === first ? second : first;
@@ -307,6 +324,23 @@ function leftover(half: HalfImage): LogFinding {
     offset: 0,
     message: 'the half holds leftovers from before a restart',
   };
+}
+
+/**
+ * The other half has no valid header. A crash may tear one while the log switches, before anything in that half was
+ * confirmed; but a half that holds nothing of a log any more lost it, and if this one ends in a seal the log went on there.
+ */
+function acceptBesideDamaged(half: HalfImage, damaged: HalfImage, freedThrough: number): Accepted {
+  const alone = acceptAlone(half, freedThrough);
+  const last = alone.frames.at(-1);
+  if (!damaged.blank || last === undefined || last.records.at(-1)?.kind !== 'seal') return alone;
+  const seen = damaged.strays.reduce(
+    (highest, stray) => (stray.incarnation === last.incarnation ? Math.max(highest, stray.lastSequence) : highest),
+    0,
+  );
+  if (seen > last.lastSequence) return { ...alone, promised: seen, gone: damaged };
+  const most = Math.ceil(damaged.sizeBytes / LEAST_RECORD_BYTES);
+  return { ...alone, promised: last.lastSequence + most, openEnded: true, gone: damaged };
 }
 
 /** A half with nothing before it: only right if all that came before was freed. */

@@ -118,6 +118,8 @@ export interface LogOptions {
 export interface LostRange {
   readonly fromSequence: number;
   readonly toSequence: number;
+  /** Nobody knows how far the lost records went; `toSequence` is the most there can have been. */
+  readonly openEnded?: true;
   /** Present when the headers of all lost records are readable; then no other volume is affected. */
   readonly volumeIds?: readonly string[];
 }

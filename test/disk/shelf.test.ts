@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { Shelf } from '../../src-engine/disk/index.ts';
+import { encodeEnvelope, Shelf } from '../../src-engine/disk/index.ts';
 import { MemoryStorage } from '../pool/memory.ts';
 
 const DISKS = [0, 1, 2].map((slot) => ({ slot, sizeBytes: 1048576 }));
+
+function cut(storage: MemoryStorage, path: string, sizeBytes: number): void {
+  const file = storage.files.get(path);
+  if (file !== undefined) Object.defineProperty(file, 'size', { value: sizeBytes });
+}
 
 describe('a shelf', () => {
   it('refuses every I/O of an older handle once a raise began, waits for what was running, and remembers it', async () => {
@@ -54,7 +59,46 @@ describe('a shelf', () => {
     expect(again.epoch('p')).toBe(7);
     expect(again.findings[0]?.message).toMatch(/shared\/epochs-a offset 0/);
     storage.files.get('shared/epochs-b')?.bytes.fill(9, 40, 100);
-    await expect(Shelf.open(storage)).rejects.toMatchObject({ code: 'io' });
+    await expect(Shelf.open(storage)).rejects.toMatchObject({ shelfCode: 'array/epochs-lost', message: expect.stringMatching(/epochs-a offset 0: .*epochs-b offset 0: .*restore/) as string });
+  });
+
+  it.each([
+    ['missing', async (storage: MemoryStorage, path: string): Promise<void> => storage.remove(path), /is missing, expected 65536 bytes/],
+    ['truncated', async (storage: MemoryStorage, path: string): Promise<void> => cut(storage, path, 100), /ends at offset 100, expected 65536 bytes/],
+    ['empty', async (storage: MemoryStorage, path: string): Promise<void> => cut(storage, path, 0), /ends at offset 0, expected/],
+    ['zeroed', async (storage: MemoryStorage, path: string): Promise<void> => void storage.files.get(path)?.bytes.fill(0), /offset 0: expected epochs, found zeros/],
+  ] as const)('scenario 69: goes on with one copy of the epochs when the other is %s, and makes it whole with the next raise', async (_, damage, says) => {
+    const storage = new MemoryStorage();
+    await (await Shelf.create(storage, { arrayId: 'a', disks: DISKS })).raiseEpoch('p', 3);
+    await damage(storage, 'shared/epochs-b');
+    const shelf = await Shelf.open(storage);
+    expect(shelf.findings.map(({ message }) => message)).toEqual([expect.stringMatching(says) as string]);
+    await shelf.raiseEpoch('p', 4);
+    await damage(storage, 'shared/epochs-a');
+    expect((await Shelf.open(storage)).epoch('p')).toBe(4);
+    await damage(storage, 'shared/epochs-b');
+    await damage(storage, 'shared/epochs-a');
+    await expect(Shelf.open(storage)).rejects.toMatchObject({ shelfCode: 'array/epochs-lost' });
+  });
+
+  it('scenario 74: refuses epochs of a newer format, also when the other copy is older', async () => {
+    const storage = new MemoryStorage();
+    await Shelf.create(storage, { arrayId: 'a', disks: DISKS });
+    storage.files.get('shared/epochs-b')?.bytes.set(encodeEnvelope('LSEPOCHS', 2, new Uint8Array(4), 4096));
+    await expect(Shelf.open(storage)).rejects.toMatchObject({ shelfCode: 'array/newer-format', message: expect.stringMatching(/epochs-b offset 8/) as string });
+  });
+
+  it('scenario 70: says for every image why none can be read, and what to do', async () => {
+    const storage = new MemoryStorage();
+    await expect(Shelf.open(storage)).rejects.toMatchObject({ shelfCode: 'array/no-disk' });
+    await Shelf.create(storage, { arrayId: 'a', disks: DISKS });
+    storage.files.get('disk-0.img')?.bytes.fill(0, 0, 4096);
+    storage.files.get('disk-1.img')?.bytes.fill(7, 0, 4096);
+    cut(storage, 'disk-2.img', 5000);
+    await expect(Shelf.open(storage)).rejects.toMatchObject({
+      shelfCode: 'array/no-disk',
+      message: expect.stringMatching(/disk-0\.img offset 0: .*disk-1\.img offset 0: .*disk-2\.img ends at offset 5000.*restore/) as string,
+    });
   });
 
   it('reports missing, truncated and foreign images by file and offset and fails those disks only', async () => {

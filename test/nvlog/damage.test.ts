@@ -161,6 +161,88 @@ describe('NVFail', () => {
     expect(texts(covered.recovered.records)).toEqual(['c']);
   });
 
+  test('scenario 69: a half full of zeros beside one that ends in a seal is a loss, in whichever half and however far it went', async () => {
+    for (const frames of [0, 1, 3]) {
+      for (const zeroed of [0, 1] as const) {
+        const machine = new Machine();
+        let log = await machine.create();
+        if (zeroed === 0) {
+          // One turn more, so that the log goes on in half 0.
+          log.seal({ labels: {} });
+          await put(log, 'x');
+          log.free(0);
+        }
+        await put(log, 'a');
+        const sealed = log.seal({ labels: {} });
+        await put(log, ...['b', 'c', 'd'].slice(0, frames));
+        await log.whenDurable(sealed.lastSequence);
+        const next = machine.crashed();
+        next.file(zeroed).durable.fill(0);
+        const { recovered, lost, findings, log: opened } = await next.reopen();
+        expect(texts(recovered.records)).toContain('a');
+        expect(lost).toMatchObject({ fromSequence: sealed.lastSequence + 1, openEnded: true });
+        expect(lost?.toSequence).toBeGreaterThanOrEqual(sealed.lastSequence + frames);
+        expect(lost).not.toHaveProperty('volumeIds');
+        expect(findings).toContainEqual(expect.objectContaining({ code: 'lost-records', file: NAMES[zeroed], offset: 0, message: expect.stringMatching(/holds none/) as string }));
+        // Acknowledged: the log goes on above everything that may have been there, and the loss is not reported again.
+        log = opened;
+        await log.start();
+        await put(log, 'e');
+        const again = await next.crashed().reopen();
+        expect(again.lost).toBeNull();
+        expect(texts(again.recovered.records)).toContain('e');
+        expect(again.log.lastSequence).toBeGreaterThan(lost?.toSequence ?? Infinity);
+      }
+    }
+  });
+
+  test('a half that begins with anything else beside one that ends in a seal loses what its frames still name', async () => {
+    const machine = new Machine();
+    const log = await machine.create();
+    await put(log, 'a');
+    const sealed = log.seal({ labels: {} });
+    await put(log, 'v2 b');
+    const next = machine.crashed();
+    next.file(1).durable.fill(0x5a, 0, 512);
+    // The only commit of that half would look like a torn tail; but no crash tears a header so that it loses its beginning.
+    expect((await next.reopen()).lost).toEqual({ fromSequence: sealed.lastSequence + 1, toSequence: sealed.lastSequence + 1, volumeIds: ['v2'] });
+  });
+
+  test('what is fresh is no loss: a new log, a half that a crash interrupted in its first commit, and a file put in the place of a failed one', async () => {
+    const machine = new Machine();
+    let log = await machine.create();
+    expect((await machine.crashed().reopen()).lost).toBeNull();
+    // The header of the other half torn in every way that whole sectors can be.
+    await put(log, 'a');
+    const sealed = log.seal({ labels: {} });
+    await log.whenDurable(sealed.lastSequence);
+    machine.file(1).beforeSync = () => new Promise(() => undefined);
+    log.append(write('unconfirmed'));
+    await settled();
+    for (let sectors = 0; sectors < 40; sectors += 1) {
+      for (const keep of [(n: number) => n < sectors, (n: number) => n >= sectors, (n: number) => n !== sectors]) {
+        let sector = 0;
+        const { lost, recovered } = await machine.crashed(() => keep(sector++)).reopen();
+        expect(lost).toBeNull();
+        expect(texts(recovered.records)[0]).toBe('a');
+      }
+    }
+    // A sync fails, the log moves, the file is replaced once it holds nothing that is needed.
+    const second = new Machine();
+    log = await second.create();
+    await put(log, 'a');
+    second.file(0).failSyncs = 1;
+    await put(log, 'b');
+    const { sealed: given } = log;
+    if (given !== null) log.free(given.index);
+    await settled();
+    for (const name of ['c', 'd']) await put(log, name);
+    await settled();
+    const { lost, recovered } = await second.crashed().reopen();
+    expect(lost).toBeNull();
+    expect(texts(recovered.records)).toEqual(['b', 'c', 'd']);
+  });
+
   test('an older copy of the sealed half is not chained to', async () => {
     const machine = new Machine();
     const log = await machine.create();

@@ -142,6 +142,8 @@ export class StorageServer implements StorageServerFace {
   /** Opens a pool behind a new epoch: what an earlier incarnation still has in flight is refused by the array. */
   private async openPool(poolId: string, arrayId: string, logId: string, minimumLabel: number | undefined): Promise<void> {
     const { runtime, logStorage } = this.deps;
+    const refused = this.deps.refusedArrays?.get(arrayId);
+    if (refused !== undefined) throw new RefusedStart(refused.code, refused.message);
     const shelf = this.deps.shelves.get(arrayId);
     if (shelf === undefined) throw new RefusedStart('server/no-array', `the array ${arrayId} cannot be reached`);
     const onArray = shelf.epoch(poolId);
@@ -221,7 +223,7 @@ export class StorageServer implements StorageServerFace {
         const earlier = record.attributes[NVFAIL];
         if (typeof earlier === 'string') this.keepOffline(volume, earlier);
         else if (lost !== null && volume.appliedSequence < lost.toSequence && (lost.volumeIds === undefined || lost.volumeIds.includes(volume.id))) {
-          await this.nvFail(volume.id, `log records ${String(lost.fromSequence)} to ${String(lost.toSequence)}`);
+          await this.nvFail(volume.id, `log records ${String(lost.fromSequence)} ${lost.openEnded === true ? 'and later' : `to ${String(lost.toSequence)}`}`);
         }
       }
     }

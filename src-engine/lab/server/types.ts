@@ -55,6 +55,8 @@ export interface ServerDependencies {
   readonly logStorage: Storage;
   /** The arrays this server can reach, by array id. */
   readonly shelves: ReadonlyMap<string, Shelf>;
+  /** Arrays whose files do not let them be used, and why; their pools do not open. */
+  readonly refusedArrays?: ReadonlyMap<string, { readonly code: string; readonly message: string }>;
   /** The pools this server owns. */
   readonly pools: readonly { readonly poolId: string; readonly arrayId: string }[];
   readonly settings: ServerSettings;
