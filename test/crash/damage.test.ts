@@ -12,6 +12,7 @@ import {
   startOn,
   truncate,
   type Outcome,
+  zero,
 } from './damage.ts';
 import { startHost } from './host.ts';
 import { Ledger, Load } from './ledger.ts';
@@ -148,6 +149,13 @@ const rows: readonly Row[] = [
     says: /log records \d+ to \d+/,
   },
   {
+    what: 'scenario 69: the active log half full of zeros',
+    short: true,
+    damage: (lab) => zero(log(lab, activeHalf(lab))),
+    expect: 'north-nvfail',
+    says: /log records \d+ and later/,
+  },
+  {
     what: 'the headers of both log halves',
     damage: (lab) => (['a', 'b'] as const).forEach((half) => flip(log(lab, half), 0)),
     expect: 'north-refused',
@@ -266,7 +274,7 @@ const rows: readonly Row[] = [
     what: 'both copies of the epochs',
     damage: (lab) => (['a', 'b'] as const).forEach((copy) => flip(join(lab, ARRAY, `shared/epochs-${copy}`), 40)),
     expect: 'north-refused',
-    says: /epochs-a/,
+    says: /epochs-a offset 0: .*epochs-b offset 0: .*restore/,
   },
   // The lab's own files.
   {

@@ -37,6 +37,15 @@ export function truncate(path: string, sizeBytes: number): void {
   truncateSync(path, sizeBytes);
 }
 
+/** As long as before, and nothing in it. */
+export function zero(path: string): void {
+  const file = openSync(path, 'r+');
+  const { size } = fstatSync(file);
+  closeSync(file);
+  truncateSync(path, 0);
+  truncateSync(path, size);
+}
+
 export function remove(path: string): void {
   rmSync(path);
 }
