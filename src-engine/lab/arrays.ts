@@ -1,6 +1,7 @@
 /** Arrays: their files, and how a new one comes into reach of its cluster's servers. */
 import { Shelf } from '../disk/index.ts';
 import type { Clock, Storage } from '../runtime/index.ts';
+import type { EventStream } from './event-stream.ts';
 import type { Machine } from './machine.ts';
 import { refuse } from './refused.ts';
 import type { Serial } from './serial.ts';
@@ -13,12 +14,16 @@ export interface ArraysEnvironment {
   readonly storage: Storage;
   readonly topology: Topology;
   readonly clock: Clock;
+  readonly events: EventStream;
   readonly unitOf: (serverId: string) => ServerUnit;
   readonly changes: Serial;
 }
 
 /** Below this, nothing new is begun. */
 const ROOM_BYTES = 64 * 1024 * 1024;
+
+/** In an array's directory while it is being made. */
+const UNFINISHED = 'unfinished';
 
 export class Arrays {
   readonly #environment: ArraysEnvironment;
@@ -52,17 +57,56 @@ export class Arrays {
       disks,
       diskSizeBytes,
     };
-    const shelf = await Shelf.create(this.storageOf(record), {
+    const own = this.storageOf(record);
+    const marker = await own.open(UNFINISHED, { create: true, size: 1 });
+    await marker.sync();
+    await marker.close();
+    const shelf = await Shelf.create(own, {
       arrayId: record.id,
       disks: Array.from({ length: disks }, (_, slot) => ({ slot, sizeBytes: diskSizeBytes })),
     });
     await shelf.close();
     topology.arrays.put(record);
+    await own.remove(UNFINISHED);
     for (const server of topology.servers.list()) {
       if (server.clusterId !== cluster.id || unitOf(server.id).state !== 'up') continue;
       await unitOf(server.id).powerOff('restarts to reach its new array');
       await unitOf(server.id).powerOn();
     }
     return record;
+  }
+
+  /** At opening: what an interrupted creation left is removed; directories that nobody knows are told of. */
+  async settle(): Promise<void> {
+    const { storage, topology, events } = this.#environment;
+    for (const name of await this.#directories()) {
+      const files = await storage.list(`arrays/${name}/`);
+      const unfinished = files.includes(`arrays/${name}/${UNFINISHED}`);
+      const known = topology.arrays.byName(name) !== undefined;
+      if (unfinished && known) await storage.remove(`arrays/${name}/${UNFINISHED}`);
+      if (unfinished && !known) {
+        // The marker last: an interrupted removal is taken up again.
+        for (const path of files) if (!path.endsWith(`/${UNFINISHED}`)) await storage.remove(path);
+        await storage.remove(`arrays/${name}/${UNFINISHED}`);
+      }
+      if (unfinished || known) continue;
+      events.append({
+        kind: 'array/unknown',
+        severity: 'warning',
+        subject: `array/${name}`,
+        message: `arrays/${name} holds ${files.length} files, but no array of this lab is called ${name}`,
+      });
+    }
+  }
+
+  /** Directories under `arrays/` that no array of the lab owns. */
+  async unknown(): Promise<string[]> {
+    const { topology } = this.#environment;
+    return (await this.#directories()).filter((name) => topology.arrays.byName(name) === undefined);
+  }
+
+  async #directories(): Promise<string[]> {
+    const paths = await this.#environment.storage.list('arrays/');
+    return [...new Set(paths.map((path) => path.split('/')[1] ?? ''))];
   }
 }

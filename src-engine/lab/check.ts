@@ -28,6 +28,8 @@ export interface CheckEnvironment {
   readonly hasLedger: (volume: VolumeRecord) => Promise<boolean>;
   /** Throws `Refused` with file, offset, expected and found where it is damaged. */
   readonly readLedger: (volume: VolumeRecord) => Promise<unknown>;
+  /** Directories under `arrays/` that no array of the lab owns. */
+  readonly unknownArrays: () => Promise<readonly string[]>;
   /** Writes the topology to all arrays. */
   readonly copyTopology: () => Promise<void>;
 }
@@ -43,6 +45,7 @@ export async function checkLab(environment: CheckEnvironment, repair: boolean): 
   const check = new Check(environment);
   for (const server of environment.topology.servers.list()) await check.server(server, repair);
   for (const array of environment.topology.arrays.list()) await check.array(array, repair);
+  await check.unknownArrays();
   for (const volume of environment.topology.volumes.list()) await check.ledger(volume);
   return check.report();
 }
@@ -107,6 +110,16 @@ class Check {
       this.#found({ file, offset, expected, found }, repaired);
     const face = unit.need();
     for (const pool of face.status().pools) this.#blocks += pool.usedBytes / 4096;
+    const owned = topology.volumes.list().filter((volume) => topology.ownerOf(volume).id === server.id);
+    for (const volume of owned.filter((one) => !face.volumes().some((found) => found.id === one.id))) {
+      this.#found({
+        file: `arrays/${topology.arrays.get(topology.pools.get(volume.poolId).arrayId).name}`,
+        offset: null,
+        expected: `volume ${volume.name} on pool ${topology.pools.nameOf(volume.poolId)}`,
+        found: 'no such volume on the pool',
+        action: 'Restore the array, or delete the volume.',
+      });
+    }
     for (const volume of face.volumes()) {
       if (volume.state !== 'offline' && volume.state !== 'suspended') continue;
       this.#found({
@@ -279,6 +292,18 @@ class Check {
         told.code === 'half-header-damaged' ? 'the header of a log half' : 'an unbroken chain of records';
       return { file: `${folder}/${name}`, offset: told.offset, expected, found: told.message };
     });
+  }
+
+  async unknownArrays(): Promise<void> {
+    for (const name of await this.#environment.unknownArrays()) {
+      this.#found({
+        file: `arrays/${name}`,
+        offset: null,
+        expected: 'the files of an array of this lab',
+        found: `no array is called ${name}`,
+        action: 'Where nobody misses it, remove the directory while no host runs.',
+      });
+    }
   }
 
   async ledger(volume: VolumeRecord): Promise<void> {

@@ -116,7 +116,7 @@ export class Lab {
       setWallOffset: (ms) => clock.setWallOffset(ms),
       handshakes: () => this.handshakes(),
     });
-    const arrays = new Arrays({ directory, machine, storage, topology, clock, unitOf, changes });
+    const arrays = new Arrays({ directory, machine, storage, topology, clock, events, unitOf, changes });
     const mirrors = new Mirrors({ topology, clock, events, jobs, unitOf, changed, changes });
     const workloads = new Workloads({
       catalog,
@@ -176,7 +176,7 @@ export class Lab {
       closed: () => this.#closed,
     });
     this.sampler = new Sampler({ clock, catalog, topology, workloads, views, mirrors, unitOf, changed });
-    this.#topologyKeeper = new TopologyKeeper({ topology, events, arrays });
+    this.#topologyKeeper = new TopologyKeeper({ catalog, topology, events, arrays });
     this.drills = new Drills(this);
   }
 
@@ -215,7 +215,7 @@ export class Lab {
           message: `The lab had format ${opening.migrated.from} and now has ${LAB_FORMAT}; the old file is ${opening.migrated.backup}`,
         });
       }
-      if (opened.lost !== null) lab.#tellOfRebuilding(opened.lost);
+      if (opened.restored !== null) lab.#tellOfRestoring(opened.restored);
       lab.#start();
       if (created !== null) {
         if (options.create?.demo === 'two-site') await createDemo(lab, options.demoSizes);
@@ -223,6 +223,7 @@ export class Lab {
         await endCreation(storage);
       } else {
         await endCreation(storage);
+        await lab.arrays.settle();
         await lab.#topologyKeeper.catchUp();
         await lab.servers.powerUp();
         lab.jobs.recover(lab.mirrors.resumers());
@@ -254,12 +255,12 @@ export class Lab {
     for (const listener of this.#changeListeners) listener();
   }
 
-  #tellOfRebuilding(why: string): void {
+  #tellOfRestoring(message: string): void {
     this.events.append({
       kind: 'lab/catalog-rebuilt',
       severity: 'warning',
       subject: `lab/${this.file.name}`,
-      message: `The catalog was ${why}; it was rebuilt from the arrays. Earlier events, jobs and reports are gone`,
+      message,
     });
   }
 
@@ -330,6 +331,7 @@ export class Lab {
         serverStorage: (server) => this.machine.storage(`${this.directory}/servers/${server.name}`),
         hasLedger: (volume) => this.workloads.hasLedger(volume),
         readLedger: (volume) => this.workloads.ledger(volume),
+        unknownArrays: () => this.arrays.unknown(),
         copyTopology: () => this.#topologyKeeper.copy(),
       },
       repair,

@@ -3,12 +3,18 @@
  * the arrays keep of the topology, completely or not at all: nothing is opened that was only half rebuilt.
  */
 import type { Storage } from '../runtime/index.ts';
-import { openSqliteCatalog, type Catalog, type CatalogOpening } from './catalog/index.ts';
+import {
+  COLLECTIONS,
+  OF_RUNNING_THINGS,
+  openSqliteCatalog,
+  type Catalog,
+  type CatalogOpening,
+} from './catalog/index.ts';
 import { LAB_FORMAT, type LabFile } from './directory.ts';
 import type { Machine } from './machine.ts';
 import { refuse } from './refused.ts';
 import { Topology } from './topology.ts';
-import { bestTopologyCopy } from './topology-copy.ts';
+import { bestTopologyCopy, type TopologyCopy } from './topology-copy.ts';
 
 const CATALOG = 'catalog.sqlite';
 /** A catalog in the making: nobody opens it under this name. */
@@ -76,11 +82,13 @@ export interface CatalogPlace {
   readonly wallMs: number;
 }
 
-/** The catalog; `lost` says why it had to be made anew, null where it was as it was left. */
-export async function openCatalog(
-  place: CatalogPlace,
-  fresh: boolean,
-): Promise<{ readonly catalog: Catalog; readonly lost: string | null }> {
+export interface OpenedCatalog {
+  readonly catalog: Catalog;
+  /** What had to be taken from the arrays, as a sentence; null where the catalog was as it was left. */
+  readonly restored: string | null;
+}
+
+export async function openCatalog(place: CatalogPlace, fresh: boolean): Promise<OpenedCatalog> {
   const { storage, directory, wallMs } = place;
   await (await storage.open('backups/keep', { create: true, size: 0 })).close(); // so that the directory exists
   let lost: string | null = null;
@@ -88,7 +96,7 @@ export async function openCatalog(
     lost = (await storage.exists(CATALOG)) ? null : 'missing';
     if (lost === null) {
       const opened = openAt(place, CATALOG);
-      if (opened.ok) return { catalog: opened.catalog, lost };
+      if (opened.ok) return { catalog: opened.catalog, restored: await catchUp(place, opened) };
       if (opened.reason === 'newer') {
         refuse(
           'lab/newer-catalog',
@@ -108,15 +116,19 @@ export async function openCatalog(
   } else {
     await empty(storage, CATALOG);
   }
-  const opened = openAt(place, CATALOG);
+  const opened = openAt(place, CATALOG, fresh);
   if (!opened.ok) throw new Error(`a new catalog cannot be opened in ${directory}: ${opened.message}`);
-  return { catalog: opened.catalog, lost };
+  const restored =
+    lost === null
+      ? null
+      : `The catalog was ${lost}; it was rebuilt from the arrays. Earlier events, jobs and reports are gone`;
+  return { catalog: opened.catalog, restored };
 }
 
 /** Scenario 71: a new catalog, under its own name, with the newest topology that an array holds. */
 async function rebuild(place: CatalogPlace, why: string): Promise<void> {
   const { storage, machine, directory } = place;
-  const { best, arrays } = await bestTopologyCopy(storage, (name) => machine.storage(`${directory}/arrays/${name}`));
+  const { best, arrays } = await copiesOf(place);
   if (best === null && arrays > 0) {
     refuse(
       'lab/catalog-lost',
@@ -128,18 +140,49 @@ async function rebuild(place: CatalogPlace, why: string): Promise<void> {
   for (const path of [REBUILDING, `${REBUILDING}-wal`, `${REBUILDING}-shm`])
     if (await storage.exists(path)) await storage.remove(path);
   await empty(storage, REBUILDING);
-  const opened = openAt(place, REBUILDING);
+  const opened = openAt(place, REBUILDING, true);
   if (!opened.ok) throw new Error(`a new catalog cannot be opened in ${directory}: ${opened.message}`);
   const { catalog } = opened;
   if (best !== null) {
-    const { document } = best;
-    catalog.transaction(() => new Topology(catalog, machine.random).restore(document));
+    takeOver(catalog, machine, best);
   }
   catalog.close();
 }
 
-function openAt({ machine, directory, wallMs }: CatalogPlace, name: string): CatalogOpening {
+/** The arrays win: a catalog that is older than their copies of the topology (restored from a backup, say) follows them. */
+async function catchUp(
+  place: CatalogPlace,
+  { catalog, migratedFrom }: CatalogOpening & { readonly ok: true },
+): Promise<string | null> {
+  const { best } = await copiesOf(place);
+  const number = catalog.topologyNumber();
+  if (best === null || best.number <= number) return null;
+  if (migratedFrom !== null) {
+    catalog.setTopologyNumber(best.number); // catalogs of the older format counted anew at every opening
+    return null;
+  }
+  takeOver(catalog, place.machine, best);
+  return `The catalog was older (change ${number}) than what the arrays hold (change ${best.number}): what is configured was taken from the arrays`;
+}
+
+function copiesOf({ storage, machine, directory }: CatalogPlace): ReturnType<typeof bestTopologyCopy> {
+  return bestTopologyCopy(storage, (name) => machine.storage(`${directory}/arrays/${name}`));
+}
+
+function takeOver(catalog: Catalog, machine: Machine, { document, number }: TopologyCopy): void {
+  catalog.transaction(() => {
+    for (const collection of COLLECTIONS) {
+      if (OF_RUNNING_THINGS.includes(collection)) continue;
+      for (const { id } of catalog.all(collection)) catalog.remove(collection, id);
+    }
+    new Topology(catalog, machine.random).restore(document);
+    catalog.setTopologyNumber(number);
+  });
+}
+
+function openAt({ machine, directory, wallMs }: CatalogPlace, name: string, fresh = false): CatalogOpening {
   return openSqliteCatalog({
+    fresh,
     path: `${directory}/${name}`,
     ...(machine.sqliteBinding === undefined ? {} : { binding: machine.sqliteBinding }),
     backup: (from, copyTo) => copyTo(`${directory}/backups/catalog-format-${from}-${Math.floor(wallMs)}.sqlite`),

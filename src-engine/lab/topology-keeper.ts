@@ -1,10 +1,12 @@
 /** Keeps a copy of the topology on every array: what a lost catalog is made anew from (scenario 71). */
 import type { Arrays } from './arrays.ts';
+import type { Catalog } from './catalog/index.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Topology } from './topology.ts';
 import { readTopologyCopy, writeTopologyCopy, type TopologyCopy } from './topology-copy.ts';
 
 export interface TopologyKeeperEnvironment {
+  readonly catalog: Catalog;
   readonly topology: Topology;
   readonly events: EventStream;
   readonly arrays: Arrays;
@@ -12,7 +14,6 @@ export interface TopologyKeeperEnvironment {
 
 export class TopologyKeeper {
   readonly #environment: TopologyKeeperEnvironment;
-  #copyNumber = 0;
   #copying: Promise<void> = Promise.resolve();
 
   constructor(environment: TopologyKeeperEnvironment) {
@@ -21,11 +22,10 @@ export class TopologyKeeper {
 
   /** Writes the topology to every array, newest last; what is under way is waited for at close. */
   copy(): Promise<void> {
-    const { topology, events, arrays } = this.#environment;
-    this.#copyNumber += 1;
-    const copy: TopologyCopy = { number: this.#copyNumber, document: topology.document() };
+    const { topology, events, arrays, catalog } = this.#environment;
+    const copy: TopologyCopy = { number: catalog.topologyNumber(), document: topology.document() };
     this.#copying = this.#copying.then(async () => {
-      if (copy.number !== this.#copyNumber) return;
+      if (copy.number !== catalog.topologyNumber()) return; // a newer one follows
       for (const array of topology.arrays.list()) {
         try {
           await writeTopologyCopy(arrays.storageOf(array), copy);
@@ -48,19 +48,15 @@ export class TopologyKeeper {
   }
 
   /**
-   * At opening: numbers go on from the highest that any array holds, and an array that missed the last change (its
-   * power was off, or it came from a backup) gets it now. A damaged copy is left for `lab check` to tell of.
+   * At opening: an array that missed the last change (its power was off, or it came from a backup) gets it now. A damaged
+   * copy is left for `lab check` to tell of.
    */
   async catchUp(): Promise<void> {
-    const { topology, arrays } = this.#environment;
-    const present = JSON.stringify(topology.document());
-    let behind = false;
+    const { topology, arrays, catalog } = this.#environment;
+    const number = catalog.topologyNumber();
     for (const array of topology.arrays.list()) {
       const copy = await readTopologyCopy(arrays.storageOf(array)).catch(() => null); // its server tells of a lost array
-      if (copy !== null && !('number' in copy)) continue;
-      if (copy !== null) this.#copyNumber = Math.max(this.#copyNumber, copy.number);
-      if (copy === null || JSON.stringify(copy.document) !== present) behind = true;
+      if (copy === null || ('number' in copy && copy.number !== number)) return this.copy();
     }
-    if (behind) await this.copy();
   }
 }

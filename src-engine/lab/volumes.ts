@@ -102,7 +102,9 @@ export class Volumes {
       owner: unit.face === null ? null : unit.spec.name,
       state,
       cause:
-        state === 'serving' || state === 'secondary' ? null : (status?.stateReason ?? refused ?? unit.cause ?? null),
+        state === 'serving' || state === 'secondary'
+          ? null
+          : (status?.stateReason ?? refused ?? unit.cause ?? missingOn(pool.name)),
       policy: mirror?.policy ?? null,
       mirror: mirror?.name ?? null,
       cp: status?.cp ?? 0,
@@ -182,7 +184,10 @@ export class Volumes {
         field: 'volume',
       });
     confirmed('volume', volume.name, confirm, `${volume.name} and its content would be gone.`);
-    await this.unit(volume).ask((face) => face.removeVolume(volume.id));
+    // One that its pool no longer holds (the host died in the middle of this) only has its record left.
+    await this.unit(volume).ask(async (face) => {
+      if (face.volumes().some((one) => one.id === volume.id)) await face.removeVolume(volume.id);
+    });
     await workloads.forget(volume);
     topology.volumes.remove(volume.id);
   }
@@ -204,6 +209,8 @@ function stateOf(status: VolumeStatus | null): Volume['state'] {
       return 'offline';
   }
 }
+
+const missingOn = (pool: string): string => `it is not on its pool ${pool}`;
 
 /** Without a figure of its own, a volume's use is not known to the server's public face. */
 function usedBytesOf(status: VolumeStatus | null): number {

@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 function openSqlite(path: string): Catalog {
-  const opened = openSqliteCatalog({ path });
+  const opened = openSqliteCatalog({ path, fresh: true });
   if (!opened.ok) throw new Error(opened.message);
   return opened.catalog;
 }
@@ -139,7 +139,7 @@ describe('the SQLite catalog file', () => {
     database.pragma('user_version = 99');
     database.close();
     const before = readFileSync(path);
-    expect(openSqliteCatalog({ path })).toMatchObject({ ok: false, reason: 'newer' });
+    expect(openSqliteCatalog({ path, fresh: true })).toMatchObject({ ok: false, reason: 'newer' });
     expect(readFileSync(path).equals(before)).toBe(true);
   });
   it('scenario 71: says damaged, without an exception, for garbage and for torn pages', () => {

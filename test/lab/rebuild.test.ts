@@ -92,6 +92,73 @@ describe('a catalog that is lost', () => {
   });
 });
 
+describe('a catalog that is older than the arrays', () => {
+  const MIB = 1024 * 1024;
+  const catalog = (): string => path('catalog.sqlite');
+  const keep = (): string => path('kept.sqlite');
+
+  it('scenario 71: an empty file is a lost catalog, not a new one', async () => {
+    fresh();
+    writeFileSync(catalog(), '');
+    const lab = await open(path(), false);
+    expect((await lab.client.volume.list()).map((volume) => volume.name)).toHaveLength(4);
+    expect((await lab.client.event.list({ kind: 'lab/catalog-rebuilt' })).events).toHaveLength(1);
+    await lab.close();
+  });
+  it('W4: follows what the arrays hold, says so, and nothing of it is overwritten', async () => {
+    fresh();
+    cpSync(catalog(), keep());
+    const lab = await open(path(), false);
+    const { client } = lab;
+    await client.site.create({ name: 'west' });
+    await client.cluster.create({ name: 'west', site: 'west' });
+    await client.server.create({ name: 'west-1', cluster: 'west' });
+    await client.array.create({ name: 'west-array', cluster: 'west', disks: 3, diskSizeBytes: 32 * MIB });
+    await client.pool.create({ name: 'west-pool', array: 'west-array', level: 'raid5', owner: 'west-1' });
+    await client.volume.create({ name: 'w', pool: 'west-pool', sizeBytes: MIB });
+    const dataBase64 = Buffer.alloc(4096, 9).toString('base64');
+    await client.volume.write({ volume: 'w', offset: 0, dataBase64 });
+    await lab.close();
+    for (const name of readdirSync(path())) if (name.startsWith('catalog.sqlite')) rmSync(path(name));
+    renameSync(keep(), catalog());
+    const again = await open(path(), false);
+    expect((await again.client.volume.read({ volume: 'w', offset: 0, length: 4096 })).dataBase64).toBe(dataBase64);
+    const told = (await again.client.event.list({ kind: 'lab/catalog-rebuilt' })).events;
+    expect(told[0]?.message).toContain('The catalog was older');
+    expect((await again.client.lab.check({})).verdict).toBe('clean');
+    await again.close();
+  });
+  it('a volume that its pool no longer holds says so, is found by lab check, and can be deleted', async () => {
+    fresh();
+    const lab = await open(path(), false);
+    const made = await lab.client.volume.create({ name: 'gone', pool: 'north-pool', sizeBytes: MIB });
+    const owner = lab.lab.topology.ownerOf(lab.lab.topology.volumes.get(made.id));
+    await lab.lab.servers.unitOf(owner.id).ask((face) => face.removeVolume(made.id));
+    expect(await lab.client.volume.show({ volume: 'gone' })).toMatchObject({
+      state: 'offline',
+      cause: 'it is not on its pool north-pool',
+    });
+    const { problems } = await lab.client.lab.check({});
+    expect(problems).toMatchObject([{ file: 'arrays/north-array', expected: 'volume gone on pool north-pool' }]);
+    await lab.client.volume.delete({ volume: 'gone', confirm: 'gone' });
+    expect((await lab.client.lab.check({})).verdict).toBe('clean');
+    await lab.close();
+  });
+  it('scenario 72: an array whose creation was killed leaves nothing; a directory that nobody knows is told of', async () => {
+    fresh();
+    cpSync(path('arrays', 'north-array', 'disk-0.img'), path('arrays', 'half', 'disk-0.img'));
+    writeFileSync(path('arrays', 'half', 'unfinished'), '\0');
+    cpSync(path('arrays', 'north-array', 'disk-0.img'), path('arrays', 'foreign', 'disk-0.img'));
+    const lab = await open(path(), false);
+    expect(existsSync(path('arrays', 'half', 'disk-0.img'))).toBe(false);
+    expect((await lab.client.event.list({ kind: 'array/unknown' })).events).toHaveLength(1);
+    expect((await lab.client.lab.check({})).problems).toMatchObject([{ file: 'arrays/foreign' }]);
+    await lab.client.array.create({ name: 'half', cluster: 'north', disks: 2, diskSizeBytes: 32 * MIB });
+    expect(existsSync(path('arrays', 'half', 'unfinished'))).toBe(false);
+    await lab.close();
+  });
+});
+
 describe('a creation that was interrupted', () => {
   it('scenario 72: is said so by open, and creating again replaces what it left', async () => {
     fresh();

@@ -3,6 +3,7 @@ import {
   CatalogConflict,
   COLLECTIONS,
   KEEP,
+  OF_RUNNING_THINGS,
   type AuditRow,
   type Catalog,
   type CollectionName,
@@ -17,6 +18,7 @@ interface State {
   audits: AuditRow[];
   answers: Map<string, { procedure: string; inputHash: string; answer: unknown }>;
   samples: { atMs: number; sample: unknown }[];
+  topologyNumber: number;
 }
 
 const copy = <T>(value: T): T => structuredClone(value);
@@ -56,9 +58,20 @@ export class MemoryCatalog implements Catalog {
         throw new CatalogConflict(collection, document.name);
     }
     this.#of(collection).set(document.id, copy(document));
+    this.#count(collection);
   }
   remove(collection: CollectionName, id: string): void {
     this.#of(collection).delete(id);
+    this.#count(collection);
+  }
+  #count(collection: CollectionName): void {
+    if (!OF_RUNNING_THINGS.includes(collection)) this.#state.topologyNumber += 1;
+  }
+  topologyNumber(): number {
+    return this.#state.topologyNumber;
+  }
+  setTopologyNumber(number: number): void {
+    this.#state.topologyNumber = number;
   }
 
   appendEvent(event: Omit<EventRow, 'id'>): EventRow {
@@ -127,5 +140,6 @@ function empty(): State {
     audits: [],
     answers: new Map(),
     samples: [],
+    topologyNumber: 0,
   };
 }

@@ -41,4 +41,12 @@ export const MIGRATIONS: readonly string[] = [
     sample TEXT NOT NULL
   ) STRICT;
   `,
+  // How often what is configured was changed: tells an older catalog from the copies that the arrays keep.
+  `
+  CREATE TABLE numbers (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO numbers (name, value) VALUES ('topology', 0);
+  `,
 ];

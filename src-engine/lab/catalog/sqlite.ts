@@ -4,6 +4,7 @@ import { MIGRATIONS } from './migrations.ts';
 import {
   CatalogConflict,
   KEEP,
+  OF_RUNNING_THINGS,
   type AuditRow,
   type Catalog,
   type CollectionName,
@@ -20,6 +21,8 @@ export interface CatalogOptions {
   /** Absolute path of the database. */
   readonly path: string;
   readonly binding?: string;
+  /** A catalog without any table is a new one only where that was asked for; else it is what is left of one. */
+  readonly fresh?: boolean;
   /** Called before an older catalog is changed; copies it to a backup. */
   readonly backup?: (fromVersion: number, copyTo: (path: string) => void) => void;
 }
@@ -28,9 +31,6 @@ export interface CatalogOptions {
 const PRUNE_EVERY = 1_000;
 /** What is written down while the file system is full waits in memory, at most so much of it. */
 const MOST_POSTPONED = 10_000;
-/** What runs by itself keeps its state here; nobody is there to be refused. */
-const OF_RUNNING_THINGS: readonly CollectionName[] = ['jobs', 'drills', 'workloads', 'faults'];
-
 export function openSqliteCatalog(options: CatalogOptions): CatalogOpening {
   let database: Database;
   try {
@@ -48,6 +48,10 @@ export function openSqliteCatalog(options: CatalogOptions): CatalogOpening {
         message: `format ${version}, this program knows up to ${MIGRATIONS.length}`,
       };
     }
+    if (version === 0 && options.fresh !== true) {
+      database.close();
+      return { ok: false, reason: 'damaged', message: 'the database is empty' };
+    }
     const verdict = String(database.pragma('quick_check(1)', { simple: true }));
     if (verdict !== 'ok') {
       database.close();
@@ -55,7 +59,7 @@ export function openSqliteCatalog(options: CatalogOptions): CatalogOpening {
     }
     database.pragma('journal_mode = WAL');
     // The catalog is not the authority for data; NORMAL keeps it consistent after a power loss, if a moment older.
-    // What was configured is written with FULL (`durably`): it is answered for at once and rarely changes.
+    // What was configured is written with FULL (`configured`): it is answered for at once and rarely changes.
     database.pragma('synchronous = NORMAL');
     const fresh = version === 0;
     if (version < MIGRATIONS.length) {
@@ -121,7 +125,7 @@ class SqliteCatalog implements Catalog {
     return row === undefined ? null : documentOf(row);
   }
   put(collection: CollectionName, document: Document): void {
-    if (!OF_RUNNING_THINGS.includes(collection)) return this.#durably(() => this.#put(collection, document));
+    if (!OF_RUNNING_THINGS.includes(collection)) return this.#configured(() => this.#put(collection, document));
     const key = `${collection}/${document.id}`;
     const done = this.#record(() => {
       this.#put(collection, document);
@@ -129,15 +133,17 @@ class SqliteCatalog implements Catalog {
     });
     if (!done) this.#waiting.set(key, document);
   }
-  /** Survives a power loss when it returns. Within a transaction its commit decides, and the mode cannot be changed. */
-  #durably(change: () => unknown): void {
-    if (this.#database.inTransaction) {
+  /** A change of what is configured; survives a power loss when it returns. */
+  #configured(change: () => unknown): void {
+    const count = (): void => {
       change();
-      return;
-    }
+      this.setTopologyNumber(this.topologyNumber() + 1);
+    };
+    // Within a transaction its commit decides, and the mode cannot be changed.
+    if (this.#database.inTransaction) return count();
     this.#database.pragma('synchronous = FULL');
     try {
-      change();
+      this.#database.transaction(count)();
     } finally {
       this.#database.pragma('synchronous = NORMAL');
     }
@@ -154,7 +160,16 @@ class SqliteCatalog implements Catalog {
     }
   }
   remove(collection: CollectionName, id: string): void {
-    this.#durably(() => this.#prepare<[string], never>(`DELETE FROM ${collection} WHERE id = ?`).run(id));
+    const remove = () => this.#prepare<[string], never>(`DELETE FROM ${collection} WHERE id = ?`).run(id);
+    if (OF_RUNNING_THINGS.includes(collection)) remove();
+    else this.#configured(remove);
+  }
+
+  topologyNumber(): number {
+    return this.#prepare<[], { value: number }>("SELECT value FROM numbers WHERE name = 'topology'").get()?.value ?? 0;
+  }
+  setTopologyNumber(number: number): void {
+    this.#prepare<[number], never>("UPDATE numbers SET value = ? WHERE name = 'topology'").run(number);
   }
 
   appendEvent(event: Omit<EventRow, 'id'>): EventRow {

@@ -21,6 +21,9 @@ export const COLLECTIONS = [
 ] as const;
 export type CollectionName = (typeof COLLECTIONS)[number];
 
+/** What runs by itself keeps its state here; nobody is there to be refused. All else is what somebody configured. */
+export const OF_RUNNING_THINGS: readonly CollectionName[] = ['jobs', 'drills', 'workloads', 'faults'];
+
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 export interface Document {
@@ -60,6 +63,10 @@ export interface Catalog {
   /** Inserts at the end or replaces in place. Throws `CatalogConflict` when another document has the name. */
   put(collection: CollectionName, document: Document): void;
   remove(collection: CollectionName, id: string): void;
+
+  /** Grows with every change of a configured collection, in the same transaction. */
+  topologyNumber(): number;
+  setTopologyNumber(number: number): void;
 
   /** Ids are given densely. */
   appendEvent(event: Omit<EventRow, 'id'>): EventRow;
