@@ -1,5 +1,5 @@
 /** Clocks, queues and medians of the benchmark. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import fs from 'node:fs';
 
 export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
@@ -17,6 +17,7 @@ export interface Loop {
   readonly operations: number;
   readonly ms: number;
   readonly perSecond: number;
+  /** Computed when asked for: sorting a hundred thousand latencies is a stall of its own. */
   readonly p99Ms: number;
 }
 
@@ -35,7 +36,12 @@ export async function closedLoop(depth: number, until: (started: number, elapsed
   };
   await Promise.all(Array.from({ length: depth }, lane));
   const ms = performance.now() - startMs;
-  return { operations: latencies.length, ms, perSecond: (latencies.length / ms) * 1000, p99Ms: percentile(latencies, 0.99) };
+  return {
+    operations: latencies.length, ms, perSecond: (latencies.length / ms) * 1000,
+    get p99Ms() {
+      return percentile(latencies, 0.99);
+    },
+  };
 }
 
 export function forMs(durationMs: number): (started: number, elapsedMs: number) => boolean {
@@ -53,19 +59,48 @@ export async function interleaved<T>(rounds: number, measure: (round: number) =>
   return results;
 }
 
-const RESOLUTION_MS = 1;
+const TICK_MS = 2;
 
-/** The longest time in which the event loop of this process took nothing new, while `work` ran. */
-export async function watchingStalls<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly longestMs: number }> {
-  const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  delays.enable();
+export interface Stall {
+  /** The longest time in which the event loop of this process took nothing new. */
+  readonly longestMs: number;
+  /** The same without the time in which its thread was ready and the machine ran others; null where that is not told. */
+  readonly ownMs: number | null;
+}
+
+/** What the kernel says of the main thread: for how long it was ready to run and did not. Null where there is no such file. */
+function waitedForProcessorMs(): number | null {
+  try {
+    return Number(fs.readFileSync(`/proc/self/task/${String(process.pid)}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
+  } catch {
+    return null;
+  }
+}
+
+/** Watches the event loop while `work` runs: a timer that is late by more than its interval tells a stall. */
+export async function watchingStalls<T>(work: () => Promise<T>): Promise<{ readonly result: T } & Stall> {
+  let longestMs = 0;
+  let ownMs: number | null = waitedForProcessorMs() === null ? null : 0;
+  let lastMs = performance.now();
+  let lastWaitedMs = waitedForProcessorMs();
+  const look = (): void => {
+    const nowMs = performance.now();
+    const waitedMs = waitedForProcessorMs();
+    const lateMs = Math.max(0, nowMs - lastMs - TICK_MS);
+    longestMs = Math.max(longestMs, lateMs);
+    if (ownMs !== null && waitedMs !== null && lastWaitedMs !== null) ownMs = Math.max(ownMs, Math.max(0, lateMs - (waitedMs - lastWaitedMs)));
+    lastMs = performance.now();
+    lastWaitedMs = waitedMs;
+  };
+  const timer = setInterval(look, TICK_MS);
   try {
     const result = await work();
     // One more turn, so that a stall at the very end is seen.
-    await new Promise((resolve) => setTimeout(resolve, 2));
-    return { result, longestMs: Math.max(0, delays.max / 1e6 - RESOLUTION_MS) };
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    look();
+    return { result, longestMs, ownMs };
   } finally {
-    delays.disable();
+    clearInterval(timer);
   }
 }
 

@@ -42,6 +42,8 @@ interface PendingRecord extends Change {
 
 const MAXIMUM_WAITING = 4096;
 const NO_BYTES = new Uint8Array(0);
+/** What a consistency point works on before it lets others run: 1 MiB, a millisecond or so with its parity. */
+const BLOCKS_PER_SLICE = 256;
 /** Requests above this do not go into the clean cache. */
 const CACHED_REQUEST_BLOCKS = 16;
 
@@ -420,8 +422,11 @@ export class LoggedVolume {
   async writeFrozen(stage: Stage): Promise<void> {
     assert(this.frozen !== null, 'a frozen image is written');
     const image = this.frozen.image;
+    let blocks = 0;
     for (const vbn of image.vbns) {
       const block = image.get(vbn);
+      // Checksums and parity of a slice, then hosts get their turn.
+      if (++blocks % BLOCKS_PER_SLICE === 0) await this.deps.runtime.clock.sleep(0);
       if (block === undefined) continue;
       if (block.content === null) stage.hole(vbn);
       else {

@@ -134,6 +134,24 @@ describe('real storage', () => {
     await file.close();
   });
 
+  it('cuts a large write into pieces, each synced before the next, while a log commits', async () => {
+    const { fs: recorded, calls } = recordingFs();
+    const storage = nodeStorage(newRoot(), { fs: recorded });
+    const log = await storage.open('log', { create: true, size: 1024 * 1024, preallocate: true });
+    const disk = await storage.open('disk', { create: true, size: 4 * 1024 * 1024 });
+    const data = new Uint8Array(2 * 1024 * 1024).map((_, i) => (i >>> 12) ^ i);
+    calls.length = 0;
+    const committed = log.commit([new Uint8Array(4096)], 0);
+    await Promise.all([committed, disk.write([data.subarray(0, 300_000), data.subarray(300_000)], 4096)]);
+    const onDisk = calls.filter((entry) => entry.target.includes('disk')).map((entry) => entry.name);
+    expect(onDisk.slice(0, 3)).toEqual(['writev', 'fdatasync', 'writev']);
+    const back = new Uint8Array(data.length);
+    await disk.read(back, 4096);
+    expect(Buffer.compare(back, data)).toBe(0);
+    await log.close();
+    await disk.close();
+  });
+
   it('translates what the system says, in the synchronous and in the asynchronous path', async () => {
     for (const [system, code] of [
       ['ENOSPC', 'no-space'],

@@ -1,33 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import { assert, StorageError, type StorageFile } from '../types.ts';
+import { device } from './device.ts';
 import { call, storageError } from './errors.ts';
 import type { FileSystem } from './storage.ts';
 
-/** Commits up to this size are written and synced without a hop to the thread pool (37 us saved per commit). */
-const SYNCHRONOUS_COMMIT_BYTES = 256 * 1024;
-/** A commit that took longer would have stalled everything else; then the thread pool is used until the device is quick again. */
-const LONG_STALL_MS = 10;
-const COMMITS_ASIDE = 64;
-
-/** The thread pool has four threads; the syncs of an array with many disks must not keep a log's commit waiting for one. */
-const TRANSFERS_AT_ONCE = 2;
-/** While a log commits, a file's writes are synced on the way: a commit that comes waits for no more than so much. */
-const UNSYNCED_BYTES = 4 * 1024 * 1024;
-/** For so long after a commit another one is expected. */
-const COMMITTING_MS = 50;
-
-/**
- * All files of this process, since they are likely to share a device. A transfer is a write or sync that is not a commit.
- * While one is under way a synchronous commit would wait behind it in the device's queue, and everything else for the
- * commit: a consistency point made stalls of half a second.
- */
-const device = {
-  running: 0,
-  waiting: [] as (() => void)[],
-  lastCommitMs: Number.NEGATIVE_INFINITY,
-  /** Counted down by quick commits only. */
-  asynchronousCommitsLeft: 0,
-};
 const ZEROS = new Uint8Array(1024 * 1024);
 
 /** One open file. Offsets are absolute, so operations may overlap; `close` waits for them. */
@@ -73,21 +49,43 @@ export class NodeFile implements StorageFile {
     });
   }
 
-  write(buffers: readonly Uint8Array[], at: number): Promise<void> {
-    return this.#transfer(async () => {
-      await this.#write(buffers, at);
-      for (const buffer of buffers) this.#unsyncedBytes += buffer.length;
-      if (this.#unsyncedBytes < UNSYNCED_BYTES || performance.now() - device.lastCommitMs > COMMITTING_MS) return;
-      this.#unsyncedBytes = 0;
-      await this.#sync();
-    });
+  async write(buffers: readonly Uint8Array[], at: number): Promise<void> {
+    assert(this.#open, `file is open: ${this.path}`);
+    this.#underWay++;
+    try {
+      let left = buffers;
+      let position = at;
+      while (left.length > 0) {
+        // While logs commit, in pieces, synced as they come; else all at once.
+        const inPieces = device.committing;
+        const piece = inPieces ? firstBytes(left, device.pieceBytes) : left;
+        const bytes = bytesOf(piece);
+        const start = position;
+        await device.transfer(bytes, async () => {
+          await this.#write(piece, start);
+          this.#unsyncedBytes += bytes;
+          if (!inPieces || this.#unsyncedBytes < device.pieceBytes) return;
+          this.#unsyncedBytes = 0;
+          await this.#sync();
+        });
+        left = without(left, bytes);
+        position += bytes;
+      }
+    } finally {
+      this.#end();
+    }
   }
 
   sync(): Promise<void> {
-    return this.#transfer(() => {
-      this.#unsyncedBytes = 0;
-      return this.#sync();
-    });
+    assert(this.#open, `file is open: ${this.path}`);
+    this.#underWay++;
+    const bytes = this.#unsyncedBytes;
+    return device
+      .transfer(bytes, () => {
+        this.#unsyncedBytes = 0;
+        return this.#sync();
+      })
+      .finally(() => this.#end());
   }
 
   #write(buffers: readonly Uint8Array[], at: number): Promise<void> {
@@ -114,18 +112,14 @@ export class NodeFile implements StorageFile {
 
   commit(buffers: readonly Uint8Array[], at: number): Promise<void> {
     assert(this.#open, `file is open: ${this.path}`);
-    let length = 0;
-    for (const buffer of buffers) length += buffer.length;
-    device.lastCommitMs = performance.now();
-    if (length > SYNCHRONOUS_COMMIT_BYTES || device.running > 0 || device.asynchronousCommitsLeft > 0) {
-      const startMs = performance.now();
-      return this.#write(buffers, at).then(() => this.#sync()).then(() => {
-        if (performance.now() - startMs > LONG_STALL_MS) device.asynchronousCommitsLeft = COMMITS_ASIDE;
-        else if (device.asynchronousCommitsLeft > 0) device.asynchronousCommitsLeft--;
-      });
+    const synchronous = device.beginCommit(bytesOf(buffers));
+    const startMs = performance.now();
+    if (!synchronous) {
+      return this.#write(buffers, at)
+        .then(() => this.#sync())
+        .then(() => device.endCommit(performance.now() - startMs, false));
     }
     return this.#begin((resolve, reject) => {
-      const startMs = performance.now();
       try {
         let left = buffers;
         for (let position = at; left.length > 0;) {
@@ -139,7 +133,7 @@ export class NodeFile implements StorageFile {
       } catch (error) {
         reject(error);
       }
-      if (performance.now() - startMs > LONG_STALL_MS) device.asynchronousCommitsLeft = COMMITS_ASIDE;
+      device.endCommit(performance.now() - startMs, true);
     });
   }
 
@@ -166,22 +160,6 @@ export class NodeFile implements StorageFile {
     }
   }
 
-  /** Runs in its turn; counted as under way from now on, so that `close` waits for it. */
-  async #transfer(run: () => Promise<void>): Promise<void> {
-    assert(this.#open, `file is open: ${this.path}`);
-    this.#underWay++;
-    if (device.running === TRANSFERS_AT_ONCE) await new Promise<void>((resolve) => device.waiting.push(resolve));
-    else device.running++;
-    try {
-      await run();
-    } finally {
-      const next = device.waiting.shift();
-      if (next === undefined) device.running--;
-      else next(); // takes over this one's place
-      this.#end();
-    }
-  }
-
   #begin(start: (resolve: () => void, reject: (error: unknown) => void) => void): Promise<void> {
     this.#underWay++;
     return new Promise<void>((resolve, reject) => {
@@ -202,6 +180,24 @@ export class NodeFile implements StorageFile {
     this.#underWay--;
     if (this.#underWay === 0) this.#closing?.();
   }
+}
+
+function bytesOf(buffers: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const buffer of buffers) bytes += buffer.length;
+  return bytes;
+}
+
+/** At most `count` bytes from the front. */
+function firstBytes(buffers: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let left = count;
+  for (let i = 0; i < buffers.length; i++) {
+    const buffer = buffers[i];
+    if (buffer === undefined) break;
+    if (left <= buffer.length) return [...buffers.slice(0, i), buffer.subarray(0, left)];
+    left -= buffer.length;
+  }
+  return buffers;
 }
 
 /** The buffers that a partial write has left. */
