@@ -56,8 +56,8 @@ export async function previewAction(
       action === 'failover' || (lossy && DISCARDS.includes(action))
         ? {
             writes: preview.loss.knownWrites,
-            bytes: view.leading?.lag.bytes ?? 0,
-            seconds: view.leading?.lag.seconds ?? 0,
+            bytes: preview.loss.bytes,
+            seconds: preview.loss.seconds,
             known,
             text: lossy ? lossText : 'No acknowledged write would be missing.',
           }

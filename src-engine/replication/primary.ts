@@ -5,6 +5,7 @@ import { REGION_BYTES } from './region-set.ts';
 import type { CpMirrorOutcome, CpMirrorSession, ForwardedRecord, FrozenImage, VolumeMirror } from '../volume/index.ts';
 import { encodeBlockList, type BlockUpdate } from './block-list.ts';
 import { CpDigest } from './digest.ts';
+import { MissedWrites } from './missed.ts';
 import { Mutex } from './mutex.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
 import { basePair, type FractureCause } from './record.ts';
@@ -72,6 +73,7 @@ export class PrimarySide implements VolumeMirror {
   /** Resync windows and consistency points take turns on the wire. */
   readonly wire = new Mutex();
   private lagSinceMs: number | null = null;
+  private readonly missed = new MissedWrites();
 
   constructor(rel: Relationship) {
     this.rel = rel;
@@ -114,12 +116,13 @@ export class PrimarySide implements VolumeMirror {
 
   forward(record: ForwardedRecord): void {
     if (this.forwarding.kind === 'marked') {
-      if (this.rel.record.image !== 'NotEstablished') this.rel.marks.markRange(record.offset, record.length);
-      return;
+      if (this.rel.record.image === 'NotEstablished') return;
+      this.rel.marks.markRange(record.offset, record.length);
+      return this.missed.add(record.length);
     }
     if (this.forwarding.kind === 'fracturing') {
       this.rel.marks.markRange(record.offset, record.length);
-      return;
+      return this.missed.add(record.length);
     }
     this.lagSinceMs ??= this.rel.deps.runtime.clock.nowMs();
     this.unanswered.push({ record });
@@ -173,6 +176,15 @@ export class PrimarySide implements VolumeMirror {
     else void this.fracture('timeout', 'the destination confirmed nothing in time');
   }
 
+  /** Told as long as the secondary hears: what a promotion of it would lack. */
+  tellMissed(): void {
+    const { fracture, image } = this.rel.record;
+    const counted = this.missed.counted;
+    if (this.forwarding.kind !== 'marked' || fracture === null || counted === null || !this.rel.deps.peer.connected) return;
+    if (image !== 'Outdated' && image !== 'Consistent') return;
+    this.rel.deps.peer.notify('missed', { relationship: this.rel.id, ...counted, fracturedWallMs: fracture.atWallMs, cause: fracture.cause });
+  }
+
   private appendControl(kind: LogRecord['kind'], payload: JsonObject): number | null {
     return this.rel.deps.log.append(
       makeRecord({ kind, volumeId: this.rel.deps.volume.id, payload: jsonPayload(payload) }),
@@ -185,6 +197,7 @@ export class PrimarySide implements VolumeMirror {
   joined(held: number, required: boolean): void {
     this.membership++;
     this.listening = true;
+    this.missed.reset();
     this.held = held;
     this.referencesAfter = this.rel.deps.log.lastSequence;
     this.forwarding = required ? { kind: 'required', requiredAfter: 0 } : { kind: 'joined', acknowledges: !this.strictHold };
@@ -245,6 +258,7 @@ export class PrimarySide implements VolumeMirror {
     this.listening = false;
     this.strictHold = false;
     this.forwarding = { kind: 'marked' };
+    this.missed.forget();
     this.unanswered = [];
     this.lagSinceMs = null;
     this.strictTimer?.cancel();
@@ -335,6 +349,7 @@ export class PrimarySide implements VolumeMirror {
     this.strictTimer?.cancel();
     this.strictTimer = null;
     this.markUnanswered();
+    for (const u of this.unanswered) this.missed.add(u.record.length);
     this.unanswered = [];
     this.lagSinceMs = null;
     const wasSyncing = this.rel.record.image === 'Synchronizing';

@@ -6,7 +6,8 @@ import { DurableRecord } from './durable-record.ts';
 import type { FractureLog } from './fracture-log.ts';
 import type { Peer } from './peer.ts';
 import { PrimarySide } from './primary.ts';
-import type { RelationshipRecord } from './record.ts';
+import type { MissedNote } from './missed.ts';
+import type { FractureCause, RelationshipRecord } from './record.ts';
 import { SecondarySide } from './secondary.ts';
 import { adoptGeneration, type Generation } from './state/index.ts';
 import type { OutgoingStream } from './stream.ts';
@@ -61,6 +62,8 @@ export class Relationship {
   readonly secondary: SecondarySide;
   /** Acknowledged records of this side's volume were lost: nothing is copied from it before the admin has spoken. */
   nvFailed = false;
+  /** On a fractured secondary: what the primary last said that this side lacks. */
+  private missedNote: MissedNote | null = null;
   /** Deleted here: what still was on its way (a lost connection, a fracture) must not bring its record back. */
   removed = false;
   private tail: Promise<unknown> = Promise.resolve();
@@ -124,6 +127,27 @@ export class Relationship {
     });
     prepared.durable();
     return label;
+  }
+
+  // --- what this side lacks ------------------------------------------------------------------------------------------
+
+  /** The primary goes on alone, and says how far: also news of the fracture itself, if the link was down when it happened. */
+  told(note: MissedNote, cause: FractureCause): void {
+    if (this.record.role !== 'secondary' || this.secondary.joined || this.secondary.leaving) return;
+    this.missedNote = note;
+    const { fracture, image } = this.record;
+    if (fracture !== null || (image !== 'Synchronized' && image !== 'Consistent')) return;
+    this.secondary.leaving = true;
+    void this.serial(() => this.secondary.leave({ cause, atWallMs: note.fracturedWallMs, sequence: this.secondary.held })).catch((error: unknown) => {
+      this.failed('leaving the stream', error);
+    });
+  }
+
+  /** What a promotion of this side would lack as far as the primary said; null when it did not, or of another fracture. */
+  get missedHere(): MissedNote | null {
+    const { role, fracture, image } = this.record;
+    if (role !== 'secondary' || fracture === null || (image !== 'Outdated' && image !== 'Consistent')) return null;
+    return this.missedNote?.fracturedWallMs === fracture.atWallMs ? this.missedNote : null;
   }
 
   // --- marks -------------------------------------------------------------------------------------------------------

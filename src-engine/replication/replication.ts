@@ -5,6 +5,7 @@ import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
 import { FractureLog } from './fracture-log.ts';
 import { Keeper } from './keeper.ts';
 import { textOf } from './message.ts';
+import { noteFrom } from './missed.ts';
 import { Peer, PeerLostError, PeerRefusedError, type Answer } from './peer.ts';
 import { causeOf, newRelationshipRecord, type RelationshipRecord } from './record.ts';
 import { regionsOf } from './region-set.ts';
@@ -205,7 +206,11 @@ export class Replication {
   private watch(): void {
     this.deps.runtime.clock.after(this.deps.settings.heartbeatMs, () => {
       if (this.stopped) return;
-      for (const rel of this.relationships.values()) if (rel.record.role === 'primary') rel.primary.watch();
+      for (const rel of this.relationships.values()) {
+        if (rel.record.role !== 'primary') continue;
+        rel.primary.watch();
+        rel.primary.tellMissed();
+      }
       this.watch();
     });
   }
@@ -378,6 +383,11 @@ export class Replication {
         return this.background(parameters, (rel) => rel.secondary.releaseCut(textOf(parameters, 'name')));
       case 'fractured':
         return this.background(parameters, (rel) => rel.secondary.leave({ cause: causeOf(parameters['cause']), atWallMs: Number(parameters['atWallMs']), sequence: rel.secondary.held }));
+      case 'missed': {
+        const note = noteFrom(this.deps.runtime, parameters);
+        if (note !== null) this.relationships.get(textOf(parameters, 'relationship'))?.told(note, causeOf(parameters['cause']));
+        return;
+      }
       case 'stream-refused': {
         const rel = this.relationships.get(textOf(parameters, 'relationship'));
         if (rel !== undefined) void rel.primary.fracture('disk', 'the destination has no room');

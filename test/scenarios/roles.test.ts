@@ -219,13 +219,17 @@ describe('takeover and return', () => {
     await scene.run(10_000);
     for (const region of [2, 4, 6]) await scene.write(north, region * REGION, 41);
     await scene.run(10_000);
+    const crashedAt = fracturedAt + 20_500;
     north.crash();
     await scene.until('the loss was noticed', () => !rel(south).connected, 30_000);
     expect(imageState(south)).toBe('Outdated');
-    // shown: everything after the fracture may be missing, not only what came after the last contact
+    // shown: what the source said it wrote alone, as long as it was heard; nothing is claimed of the time after that
     const preview = await world.settle(south.up.preview('m', 'failover'));
     expect(preview.confirm).toBe('typed');
-    expect(preview.loss.unknownAfterWallMs).toBe(fracturedAt);
+    expect(preview.loss).toMatchObject({ knownWrites: 3, bytes: 3 * BLOCK });
+    expect(preview.loss.unknownAfterWallMs).toBeGreaterThan(fracturedAt + 15_000);
+    expect(preview.loss.unknownAfterWallMs).toBeLessThanOrEqual(crashedAt);
+    expect(preview.loss.seconds).toBeGreaterThan(20);
     // found
     await scene.done(south, 'failover');
     await scene.expectContent(south, kept);
@@ -239,6 +243,33 @@ describe('takeover and return', () => {
     await scene.expectContent(north, kept);
     // and what was lost is kept as a snapshot
     expect(firstDifference([...(await snapshotsOf(world, 'north', 'v')).values()][0] ?? new Uint8Array(0), lost)).toBe(-1);
+  });
+
+  test('scenario 40: an outdated copy whose source restarted meanwhile claims no figure, only since when it is behind', async () => {
+    const scene = await makeScene({ seed: 515, recovery: 'manual' });
+    const { world, north, south } = scene;
+    // given: a fracture that the copy could not be told of, and hosts that went on
+    scene.link(false);
+    await scene.until('the loss was noticed', () => !rel(north).connected);
+    const fracturedAt = rel(north).conditions.find((c) => c.code === 'FracturedSystem')?.since ?? 0;
+    for (const region of [2, 4, 6, 7]) await scene.write(north, region * REGION, 41);
+    scene.link(true);
+    await scene.until('the copy was told', () => rel(south).conditions.some((c) => c.code === 'FracturedSystem' && c.since === fracturedAt), 30_000);
+    await scene.run(2000);
+    expect((await world.settle(south.up.preview('m', 'failover'))).loss).toMatchObject({ knownWrites: 4, bytes: 4 * BLOCK });
+    // a restart of the copy forgets the figure; a restart of the source makes it unknowable
+    south.crash();
+    north.crash();
+    await world.settle(south.boot());
+    expect((await world.settle(south.up.preview('m', 'failover'))).loss).toMatchObject({ knownWrites: 0, bytes: 0, unknownAfterWallMs: fracturedAt });
+    await world.settle(north.boot());
+    await scene.until('they meet', () => rel(south).connected, 20_000);
+    await scene.run(2000);
+    expect((await world.settle(south.up.preview('m', 'failover'))).loss).toMatchObject({ knownWrites: 0, unknownAfterWallMs: fracturedAt });
+    // and the planned action says what it knows
+    const refusal = rel(north).actions.find((a) => a.action === 'switchover')?.refusal;
+    expect(refusal?.code).toBe('R02');
+    expect(refusal?.message).toMatch(/^(256|320) KiB \/ \d+ s of writes/);
   });
 
   test('scenario 41: a reverse resync whose source is written meanwhile ends with both equal and no write lost', async () => {

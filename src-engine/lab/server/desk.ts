@@ -84,6 +84,14 @@ export class RelationshipDesk {
     return { writes, bytes: bytes + alone, seconds: Math.max(seconds, aloneSeconds) };
   }
 
+  /** What a promotion of this side would lack: what its source said while it was heard, and how long ago it went on alone. */
+  private lossHere(rel: Relationship): { readonly knownWrites: number; readonly bytes: number; readonly seconds: number } {
+    const { role, fracture } = rel.record;
+    const note = rel.missedHere;
+    const seconds = role === 'secondary' && fracture !== null ? Math.max(0, (this.runtime.clock.wallMs() - fracture.atWallMs) / 1000) : 0;
+    return { knownWrites: note?.writes ?? 0, bytes: note?.bytes ?? 0, seconds };
+  }
+
   private etaText(progress: ResyncProgress): string {
     if (progress.regionsDone === 0) return '';
     const elapsedMs = this.runtime.clock.wallMs() - progress.startedAtMs;
@@ -133,7 +141,7 @@ export class RelationshipDesk {
       safetySnapshot: record.safety === null ? null : { at: isoText(record.safety.atWallMs) },
       trackingFailed: record.trackingFailed || rel.marks.state === 'failed',
       conditions: this.activeConditions(rel, connected),
-      loss: this.lag(rel),
+      loss: record.role === 'primary' ? this.lag(rel) : this.lossHere(rel),
       sizes: sizesOf(rel, theirs?.sizeBlocks),
       nvfailSince: rel.nvFailed && record.role === 'primary' ? lastContact || isoText(record.createdWallMs) : '',
     });
@@ -300,10 +308,7 @@ export class RelationshipDesk {
       effects: effectsOf(action, rel, this.nameOf(record.peerServerId), regions, backlog.writes),
       regions,
       bytesAtMost: regions * REGION_BYTES,
-      loss: {
-        knownWrites: 0,
-        unknownAfterWallMs: known && view.connected ? null : (fracturedAt(record) ?? record.lastContactWallMs),
-      },
+      loss: { ...this.lossHere(rel), unknownAfterWallMs: known && view.connected ? null : lastKnownAt(rel) },
       lastSafe:
         record.position === null
           ? null
@@ -478,9 +483,11 @@ function refusalData(refusal: {
   return { code: refusal.code, message: refusal.message, hint: refusal.hint, overridable: refusal.overridable };
 }
 
-/** On a secondary: since when its source is known to have gone on without it. */
-function fracturedAt(record: Relationship['record']): number | null {
-  return record.role === 'secondary' ? (record.fracture?.atWallMs ?? null) : null;
+/** On a secondary: until when it is known what its source acknowledged without it. */
+function lastKnownAt(rel: Relationship): number | null {
+  const { role, fracture, lastContactWallMs } = rel.record;
+  if (role === 'secondary' && fracture !== null) return rel.missedHere?.heardWallMs ?? fracture.atWallMs;
+  return lastContactWallMs;
 }
 
 function sizesOf(rel: Relationship, peerBlocks: number | undefined): DecisionView['sizes'] {

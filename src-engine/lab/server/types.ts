@@ -80,11 +80,18 @@ export interface ServerStatus {
   readonly id: string;
   readonly state: ServerState;
   readonly incarnation: number;
-  readonly log: { readonly active: 0 | 1; readonly halves: readonly { readonly state: string; readonly usedBytes: number; readonly sizeBytes: number }[] };
+  readonly log: {
+    readonly active: 0 | 1;
+    readonly halves: readonly { readonly state: string; readonly usedBytes: number; readonly sizeBytes: number }[];
+  };
   readonly cps: readonly CpSummary[];
   /** Set while writers wait because both halves are busy. */
   readonly backToBackSinceMs: number | null;
-  readonly peers: readonly { readonly serverId: string; readonly connected: boolean; readonly lastHeardMs: number | null }[];
+  readonly peers: readonly {
+    readonly serverId: string;
+    readonly connected: boolean;
+    readonly lastHeardMs: number | null;
+  }[];
   readonly pools: readonly PoolStatus[];
 }
 
@@ -109,11 +116,24 @@ export interface VolumeStatus {
   readonly cp: number;
   readonly sequence: number;
   readonly relationshipId: string | null;
-  readonly counters: { readonly reads: number; readonly writes: number; readonly readBytes: number; readonly writtenBytes: number };
+  readonly counters: {
+    readonly reads: number;
+    readonly writes: number;
+    readonly readBytes: number;
+    readonly writtenBytes: number;
+  };
 }
 
 /** Why a host's request failed. `code` maps to the protocol's errno (interfaces.md, "Host protocols"). */
-export type VolumeErrorCode = 'volume/not-owner' | 'volume/suspended' | 'volume/offline' | 'volume/media-error' | 'volume/out-of-range' | 'volume/read-only' | 'volume/no-space' | 'volume/mirror-timeout';
+export type VolumeErrorCode =
+  | 'volume/not-owner'
+  | 'volume/suspended'
+  | 'volume/offline'
+  | 'volume/media-error'
+  | 'volume/out-of-range'
+  | 'volume/read-only'
+  | 'volume/no-space'
+  | 'volume/mirror-timeout';
 
 /** What a built-in workload or a host protocol gets. Requests of any byte range; the data belong to the engine after the call. */
 export interface HostVolume {
@@ -153,7 +173,12 @@ export interface RelationshipStatus {
   readonly lastContactWallMs: number | null;
   readonly position: { readonly sourceCp: number; readonly ownCp: number; readonly sequence: number } | null;
   readonly safetySnapshot: { readonly atWallMs: number } | null;
-  readonly actions: readonly { readonly action: string; readonly allowed: boolean; readonly confirm: 'none' | 'typed'; readonly refusal?: RefusalData }[];
+  readonly actions: readonly {
+    readonly action: string;
+    readonly allowed: boolean;
+    readonly confirm: 'none' | 'typed';
+    readonly refusal?: RefusalData;
+  }[];
 }
 
 export interface ResyncProgress {
@@ -193,7 +218,12 @@ export interface ActionPreview {
   readonly regions: number;
   readonly bytesAtMost: number;
   /** What would be lost: writes known missing, and whether more may be missing that cannot be known (3.12 rule 6). */
-  readonly loss: { readonly knownWrites: number; readonly unknownAfterWallMs: number | null };
+  readonly loss: {
+    readonly knownWrites: number;
+    readonly bytes: number;
+    readonly seconds: number;
+    readonly unknownAfterWallMs: number | null;
+  };
   readonly lastSafe: { readonly cp: number; readonly sequence: number } | null;
   readonly expectedMs: number | null;
 }
@@ -203,7 +233,11 @@ export type ActionOutcome =
   | { readonly kind: 'refused'; readonly refusal: RefusalData }
   | { readonly kind: 'done'; readonly result: JsonObject }
   /** `finished` resolves with the result or rejects; the action survives a restart of the server on its own. */
-  | { readonly kind: 'running'; readonly finished: Promise<JsonObject>; readonly progress: () => ResyncProgress | null };
+  | {
+      readonly kind: 'running';
+      readonly finished: Promise<JsonObject>;
+      readonly progress: () => ResyncProgress | null;
+    };
 
 /**
  * The public face of `StorageServer` (index.ts of this folder).
@@ -218,9 +252,23 @@ export interface StorageServerFace {
   boot(): Promise<void>;
   shutdown(): Promise<void>;
   status(): ServerStatus;
-  createPool(spec: { readonly id: string; readonly name: string; readonly arrayId: string; readonly groups: readonly { readonly level: string; readonly slots: readonly number[]; readonly unitBlocks: number }[] }): Promise<void>;
+  createPool(spec: {
+    readonly id: string;
+    readonly name: string;
+    readonly arrayId: string;
+    readonly groups: readonly {
+      readonly level: string;
+      readonly slots: readonly number[];
+      readonly unitBlocks: number;
+    }[];
+  }): Promise<void>;
   volumes(): readonly VolumeStatus[];
-  createVolume(spec: { readonly id: string; readonly name: string; readonly poolId: string; readonly sizeBytes: number }): Promise<void>;
+  createVolume(spec: {
+    readonly id: string;
+    readonly name: string;
+    readonly poolId: string;
+    readonly sizeBytes: number;
+  }): Promise<void>;
   growVolume(volumeId: string, sizeBytes: number): Promise<void>;
   removeVolume(volumeId: string): Promise<void>;
   /** After lost log records (NVFail): the admin has inspected the volume, it serves again with what is left. Else no effect. */
@@ -228,13 +276,36 @@ export interface StorageServerFace {
   /** The volume as a host sees it; rejects requests with `volume/not-owner` while this side is secondary. */
   hostVolume(volumeId: string): HostVolume;
   /** What a promotion now would give (image plus log), read-only, for checksum, read and export. `cp` and `sequence` name it. */
-  frozenView(volumeId: string): Promise<{ readonly cp: number; readonly sequence: number; readonly sizeBytes: number; read(offset: number, length: number): Promise<Uint8Array>; isHole(offset: number, length: number): Promise<boolean>; close(): Promise<void> }>;
+  frozenView(volumeId: string): Promise<{
+    readonly cp: number;
+    readonly sequence: number;
+    readonly sizeBytes: number;
+    read(offset: number, length: number): Promise<Uint8Array>;
+    isHole(offset: number, length: number): Promise<boolean>;
+    close(): Promise<void>;
+  }>;
   consistencyPoint(trigger: CpTrigger): Promise<CpSummary>;
   /** Creates the relationship on both sides (this server holds the source). Initial sync starts at once. */
-  createRelationship(spec: { readonly id: string; readonly name: string; readonly volumeId: string; readonly peerServerId: string; readonly peerVolumeId: string; readonly policy: 'availability' | 'strict'; readonly recovery: 'automatic' | 'manual' }): Promise<ActionOutcome>;
+  createRelationship(spec: {
+    readonly id: string;
+    readonly name: string;
+    readonly volumeId: string;
+    readonly peerServerId: string;
+    readonly peerVolumeId: string;
+    readonly policy: 'availability' | 'strict';
+    readonly recovery: 'automatic' | 'manual';
+  }): Promise<ActionOutcome>;
   relationships(): readonly RelationshipStatus[];
   preview(relationshipId: string, action: string): Promise<ActionPreview>;
   act(relationshipId: string, action: string, options: ActionOptions): Promise<ActionOutcome>;
   /** Proves every pool on its committed roots; with `repair` puts right what redundancy allows. */
-  check(repair: boolean): Promise<readonly { readonly file: string; readonly offset: number | null; readonly expected: string; readonly found: string; readonly repaired: boolean }[]>;
+  check(repair: boolean): Promise<
+    readonly {
+      readonly file: string;
+      readonly offset: number | null;
+      readonly expected: string;
+      readonly found: string;
+      readonly repaired: boolean;
+    }[]
+  >;
 }
