@@ -571,27 +571,18 @@ class JoinedSession implements CpMirrorSession {
     if (!this.alive()) return;
     await this.orFracture(async () => {
       await this.sendList(image);
-      let { result } = await this.call('cp-prepare', { cp, applied, digest: this.digest.toString() });
-      const needed = result['needed'];
-      if (Array.isArray(needed)) {
-        this.rel.deps.runtime.covered('cp-sync/data-asked-for');
-        await this.sendBlocks(
-          needed.map(Number).map((vbn) => this.update(image, vbn, true)),
-          image.vbns.length,
-        );
-        ({ result } = await this.call('cp-prepare', { cp, applied, digest: this.digest.toString() }));
-      }
+      const { result } = await this.call('cp-prepare', { cp, applied, digest: this.digest.toString() });
       this.prepared = result['prepared'] === true;
       if (!this.prepared) throw new PeerRefusedError('the destination could not prepare the consistency point', {});
     });
   }
 
-  private update(image: FrozenImage, vbn: number, data: boolean): BlockUpdate {
+  private update(image: FrozenImage, vbn: number): BlockUpdate {
     const block = image.get(vbn);
     const content = block?.content ?? null;
     const crc = content === null ? crcOfContent(null) : crcOfBlock(content);
     const reference = block?.sequence ?? 0;
-    if (!data && reference > this.referencesAfter) return { vbn, crc, reference };
+    if (reference > this.referencesAfter) return { vbn, crc, reference };
     return { vbn, crc, reference: 0, content };
   }
 
@@ -599,7 +590,7 @@ class JoinedSession implements CpMirrorSession {
     let batch: BlockUpdate[] = [];
     let dataBlocks = 0;
     for (const vbn of image.vbns) {
-      const update = this.update(image, vbn, false);
+      const update = this.update(image, vbn);
       this.digest.add(vbn, update.crc);
       this.listed++;
       // A checksum of each block: in slices, so that hosts are served meanwhile.

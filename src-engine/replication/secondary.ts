@@ -31,7 +31,6 @@ type StageUse =
       readonly cp: number;
       readonly stage: Stage;
       readonly digest: CpDigest;
-      readonly needed: Set<number>;
       readonly reservedBlocks: number;
     };
 
@@ -85,9 +84,10 @@ export class SecondarySide {
   /** False: this side does not take it, and the mirror log is not to keep it. */
   entry(entry: StreamEntry): boolean {
     if (!this.joined) return false;
+    // Never from a source that keeps to the protocol (decision 0011).
     if (entry.sequence <= this.held) {
-      this.rel.deps.runtime.covered('mirror-log/entry-twice');
-      return true;
+      this.rel.deps.peer.reset(`entry ${String(entry.sequence)} came after ${String(this.held)}`);
+      return false;
     }
     // An answer of "durable" is a promise of room (layout.md, "Reserve").
     if (!this.rel.deps.pool.reserve(roomFor(entry))) {
@@ -249,20 +249,9 @@ export class SecondarySide {
     if (updates === null) throw new PeerRefusedError('the list of block updates cannot be read', {});
     const use = await this.stageFor(cp, Number(parameters['blocks']));
     for (const update of updates) {
-      let content: BlockContent | undefined = update.content;
-      if (content === undefined) {
-        content = this.blockFromLog(update.reference, update.vbn);
-        if (content === undefined) {
-          use.needed.add(update.vbn);
-          continue;
-        }
-      }
-      if (crcOfContent(content) !== update.crc) {
-        this.rel.deps.runtime.covered('cp-sync/crc-mismatch');
-        use.needed.add(update.vbn);
-        continue;
-      }
-      use.needed.delete(update.vbn);
+      const content = update.content === undefined ? this.blockFromLog(update.reference, update.vbn) : update.content;
+      // What is not here as the source listed it lacks in the digest: this consistency point will not be prepared.
+      if (content === undefined || crcOfContent(content) !== update.crc) continue;
       use.digest.add(update.vbn, update.crc);
       if (content === null) use.stage.hole(update.vbn);
       else await use.stage.write(update.vbn, content, update.crc);
@@ -281,7 +270,6 @@ export class SecondarySide {
       cp,
       stage: pool.stage(volume.id),
       digest: new CpDigest(),
-      needed: new Set<number>(),
       reservedBlocks: blocks,
     } as const;
     this.use = use;
@@ -312,7 +300,6 @@ export class SecondarySide {
     if (!this.joined) throw new PeerRefusedError('the relationship left the stream', {});
     const cp = Number(parameters['cp']);
     const use = await this.stageFor(cp, 0);
-    if (use.needed.size > 0) return { needed: [...use.needed] };
     await use.stage.finish();
     const digest = use.digest.toString();
     if (digest !== parameters['digest']) {
