@@ -86,6 +86,13 @@ export class CommitDraft {
     return { table: nextTable, space: nextSpace };
   }
 
+  /** Nothing of this draft happens; only before `write`. Its stages are finished again and may be committed later. */
+  async discard(): Promise<void> {
+    await this.writer.settle();
+    this.writer.release();
+    for (const stage of this.#stages) stage.cancelCommit();
+  }
+
   /** The label is durable: holds end. `freed` is the caller's to settle. */
   finish(): void {
     this.writer.release();

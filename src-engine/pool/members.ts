@@ -1,11 +1,12 @@
-import { assert } from '../runtime/index.ts';
+import { assert, StorageError } from '../runtime/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { ShelfHandle } from '../disk/index.ts';
+import type { Disk, ShelfHandle } from '../disk/index.ts';
 import { geometryOf, RaidGroup } from '../raid/index.ts';
 import { PoolCore } from './core.ts';
 import { StripeJournal } from './journal.ts';
 import { encodeLabel, labelSlotOf } from './label.ts';
 import type { Label } from './label.ts';
+import { Patience, patientDisk } from './patience.ts';
 import { Space } from './space.ts';
 import type { SpaceGroup } from './space.ts';
 import type { PoolMember } from './types.ts';
@@ -13,7 +14,9 @@ import type { PoolMember } from './types.ts';
 /** The disks of an open pool: their states, the groups made of them, and label writing. */
 export class PoolDisks {
   readonly core: PoolCore;
-  readonly #handle: ShelfHandle;
+  /** Of writes that find no room in the file system. */
+  readonly patience: Patience;
+  readonly #disks = new Map<number, Disk>();
   readonly #groups: readonly RaidGroup[];
   #members: PoolMember[];
   /** For the pool: a label must say it. */
@@ -24,7 +27,8 @@ export class PoolDisks {
   #lastLabel: number;
 
   constructor(runtime: Runtime, handle: ShelfHandle, label: Pick<Label, 'poolId' | 'groups' | 'journalBlocks' | 'journalFrom' | 'members' | 'number'>) {
-    this.#handle = handle;
+    this.patience = new Patience(runtime.clock);
+    for (const { slot } of label.members) this.#disks.set(slot, patientDisk(handle.disk(slot), this.patience));
     this.#members = [...label.members];
     this.#lastLabel = label.number;
     const spaceGroups: SpaceGroup[] = [];
@@ -40,7 +44,7 @@ export class PoolDisks {
         unitBlocks: layout.unitBlocks,
         baseDbn: label.journalBlocks,
         stripes: layout.stripes,
-        members: layout.slots.map((slot) => ({ disk: handle.disk(slot), state: this.member(slot).state })),
+        members: layout.slots.map((slot) => ({ disk: this.#disk(slot), state: this.member(slot).state })),
         onMemberFailed: (index, error) => {
           const slot = layout.slots[index];
           assert(slot !== undefined && layout === label.groups[g], 'slot of the member');
@@ -51,7 +55,7 @@ export class PoolDisks {
     });
     const space = new Space(spaceGroups, () => runtime.planted('reuse-staged-block'));
     const journals = this.#groups.map((group, g) => {
-      const disks = label.groups[g]?.slots.map((slot) => handle.disk(slot)) ?? [];
+      const disks = label.groups[g]?.slots.map((slot) => this.#disk(slot)) ?? [];
       return new StripeJournal({
         poolId: label.poolId,
         group,
@@ -116,12 +120,12 @@ export class PoolDisks {
   }
 
   async #writeOne(label: Label, slot: number): Promise<void> {
-    const disk = this.#handle.disk(slot);
+    const disk = this.#disk(slot);
     try {
       await disk.writeLabel(labelSlotOf(label.number), encodeLabel(label, slot));
       await disk.sync();
     } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || error.code === 'fenced') throw error;
+      if (!(error instanceof StorageError) || error.code === 'fenced' || error.code === 'no-space') throw error;
       this.core.runtime.covered('pool/member-failed-during-label');
       this.failSlot(slot, error);
     }
@@ -131,6 +135,12 @@ export class PoolDisks {
     this.#serial++;
     this.#members = this.#members.map((member) => (member.slot === slot ? { ...member, state: 'failed', completeLabel: this.#lastLabel } : member));
     this.onMemberFailed();
+  }
+
+  #disk(slot: number): Disk {
+    const disk = this.#disks.get(slot);
+    assert(disk !== undefined, `slot ${slot} is a member`);
+    return disk;
   }
 
   #slotsOf(group: RaidGroup): readonly number[] {

@@ -1,5 +1,5 @@
-import { assert, AssertionError } from '../runtime/index.ts';
-import { geometryOf } from '../raid/index.ts';
+import { assert, AssertionError, StorageError } from '../runtime/index.ts';
+import { geometryOf, GroupFailedError } from '../raid/index.ts';
 import { checkPool } from './check.ts';
 import { chooseVictims, cleanInto } from './clean.ts';
 import { CommitDraft } from './commit.ts';
@@ -19,7 +19,7 @@ import type { ReserveModel } from './reserve.ts';
 import { SpaceMap } from './spacemap.ts';
 import { Stage } from './stage.ts';
 import { lookup, readTree, walkTree } from './tree.ts';
-import { EMPTY_ROOT, PoolFailedError, PoolRequestError } from './types.ts';
+import { EMPTY_ROOT, MediaError, PoolFailedError, PoolFullError, PoolRequestError } from './types.ts';
 import type { BlockPointer, Capacity, PoolMember, PoolSpec, Problem, TreeRoot, VolumeRecord } from './types.ts';
 
 export type OpenResult = Opened<Pool>;
@@ -141,6 +141,15 @@ export class Pool {
     return this.#disks.members;
   }
 
+  /**
+   * From now on a write that finds no room in the file system waits and is repeated until it does, and with it stage,
+   * commit and label; the listener gets the reason when that begins and null when it is over. With null (as before the
+   * first call) such a write is rejected `no-space`, and a commit in progress ends the pool.
+   */
+  waitForRoom(listener: ((reason: string | null) => void) | null): void {
+    this.#disks.patience.listener = listener;
+  }
+
   /** Called with the PBN of every block that had to be reconstructed. */
   set onRepaired(listener: (pbn: number) => void) {
     this.#disks.core.onRepaired = listener;
@@ -235,7 +244,7 @@ export class Pool {
 
   /**
    * Makes the request durable. Requests that arrive while a label is written share the next one. Rejects
-   * PoolRequestError (nothing changed) or PoolFailedError (outcome known only after reopening).
+   * PoolRequestError, MediaError or PoolFullError (nothing changed) or PoolFailedError (outcome known only after reopening).
    */
   commit(request: CommitRequest): Promise<{ readonly label: number }> {
     return new Promise((resolve, reject) => {
@@ -284,6 +293,7 @@ export class Pool {
   /** Waits for commits and stages in progress to end or abandons them; nothing is written afterwards. */
   async close(): Promise<void> {
     if (this.#closed) return;
+    this.waitForRoom(null);
     await this.#exclusively(async () => undefined).catch(() => undefined);
     this.#closed = true;
     this.#failure ??= new PoolFailedError('the pool is closed', undefined);
@@ -333,7 +343,16 @@ export class Pool {
     }
     const draft = new CommitDraft(core, nextLabelNumber(this.#labels.current.number, false), this.#records);
     try {
-      const movedBlocks = await cleanInto(core, draft, victims, this.#labels.current.table, this.#space, (id) => !passedOver.has(id));
+      const movedBlocks = await cleanInto(core, draft, victims, this.#labels.current.table, this.#space, (id) => !passedOver.has(id)).catch((error: unknown) => {
+        // A lost block cannot be moved; its stripe stays as it is.
+        if (!(error instanceof MediaError) && !(error instanceof PoolFullError)) throw error;
+        return null;
+      });
+      if (movedBlocks === null) {
+        await draft.discard();
+        for (const stripe of victims.stripes) this.#pinned.add(stripe);
+        return nothing;
+      }
       if (movedBlocks === 0) draft.finish();
       else await this.#seal(draft);
       // What did not get empty is held by kept roots (or a stage): leave it alone until that may have changed.
@@ -344,8 +363,7 @@ export class Pool {
       }
       return { movedBlocks, freedStripes };
     } catch (error) {
-      this.#fail(error);
-      throw this.#failure ?? error;
+      throw this.#fail(error);
     } finally {
       for (const release of unlock) release();
     }
@@ -409,38 +427,43 @@ export class Pool {
 
   /** One label for all requests at hand. */
   async #commitBatch(batch: readonly PendingCommit[]): Promise<void> {
-    if (this.#failure !== null) {
-      for (const { reject } of batch) reject(this.#failure);
-      return;
-    }
-    const number = nextLabelNumber(this.#labels.current.number, false);
-    const draft = new CommitDraft(this.#disks.core, number, this.#records);
-    const accepted: PendingCommit[] = [];
     if (this.#disks.core.space.allocatableBlocks(false) < this.#worstCase(0)) this.#deps.runtime.covered('pool/reserve-used');
+    let left = batch;
     try {
-      for (const pending of batch) {
-        try {
-          validateRequest(pending.request, draft.records, (id) => this.#stages.get(id) ?? null);
-        } catch (error) {
-          if (error instanceof AssertionError) throw error;
-          pending.reject(error);
-          continue;
+      while (left.length > 0) {
+        if (this.#failure !== null) throw this.#failure;
+        const draft = new CommitDraft(this.#disks.core, nextLabelNumber(this.#labels.current.number, false), this.#records);
+        const refused = await this.#applyAll(draft, left);
+        if (refused === null) {
+          if (left.length > 1) this.#deps.runtime.covered('pool/label-shared');
+          const label = await this.#seal(draft);
+          this.#pinned.clear();
+          for (const { resolve } of left) resolve({ label });
+          return;
         }
-        accepted.push(pending);
-        await draft.apply(pending.request);
+        await draft.discard();
+        left = left.filter((pending) => pending !== refused.pending);
+        refused.pending.reject(refused.error);
       }
-      if (accepted.length === 0) {
-        draft.finish();
-        return;
-      }
-      if (accepted.length > 1) this.#deps.runtime.covered('pool/label-shared');
-      const label = await this.#seal(draft);
-      this.#pinned.clear();
-      for (const { resolve } of accepted) resolve({ label });
     } catch (error) {
-      this.#fail(error);
-      for (const { reject } of accepted.length > 0 ? accepted : batch) reject(this.#failure);
+      const failure = this.#fail(error);
+      for (const { reject } of left) reject(failure);
     }
+  }
+
+  /** The first request that cannot be done as things are (a bad request, lost blocks, no room); the others are tried again. */
+  async #applyAll(draft: CommitDraft, batch: readonly PendingCommit[]): Promise<{ readonly pending: PendingCommit; readonly error: unknown } | null> {
+    for (const pending of batch) {
+      try {
+        validateRequest(pending.request, draft.records, (id) => this.#stages.get(id) ?? null);
+        await draft.apply(pending.request);
+      } catch (error) {
+        if (error instanceof MediaError) this.#deps.runtime.covered('pool/commit-without-lost-blocks');
+        else if (error instanceof AssertionError || error instanceof GroupFailedError || error instanceof StorageError) throw error;
+        return { pending, error };
+      }
+    }
+    return null;
   }
 
   /** Writes the draft's records and its label; then its frees may settle. */

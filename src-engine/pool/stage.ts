@@ -125,6 +125,12 @@ export class Stage {
     };
   }
 
+  /** The commit did not take place. */
+  cancelCommit(): void {
+    assert(this.#state === 'committing', `stage is ${this.#state}`);
+    this.#state = 'finished';
+  }
+
   endCommit(): void {
     assert(this.#state === 'committing', `stage is ${this.#state}`);
     this.#state = 'closed';

@@ -119,7 +119,17 @@ export class RaidGroup {
 
   /** Syncs every active member; one that fails is failed. */
   async sync(): Promise<void> {
-    await this.#onMembers(this.#members.map(() => (disk) => disk.sync()));
+    await this.#onMembers(
+      this.#members.map(() => async (disk) => {
+        try {
+          await disk.sync();
+        } catch (error) {
+          // Also without room: what the failed sync should have made durable may be gone, and a second one would not tell.
+          if (error instanceof StorageError && error.code === 'no-space') throw new StorageError('io', error.path, error.message);
+          throw error;
+        }
+      }),
+    );
   }
 
   /** Reads `into.length / 4096` blocks from `gbn`, reconstructing what a member cannot give. */
