@@ -253,6 +253,9 @@ export const mirrorContract = {
         mode: z.enum(['consistency-point']).optional(),
         policy: z.enum(['availability', 'strict']).optional(),
         recovery: z.enum(['auto', 'manual']).optional(),
+        /** Nothing is copied or compared: both volumes are declared to be equal. Needs the new mirror's name as `confirm`. */
+        assumeEqual: z.boolean().optional(),
+        confirm: confirmSchema,
         requestId: requestIdSchema,
       }),
     )

@@ -30,6 +30,9 @@ export interface MirrorSpec {
   readonly destination: VolumeRecord;
   readonly policy?: 'availability' | 'strict' | undefined;
   readonly recovery?: 'auto' | 'manual' | undefined;
+  /** Nothing is copied: both volumes are declared equal. Wants the mirror's name as `confirm`. */
+  readonly assumeEqual?: boolean | undefined;
+  readonly confirm?: string | undefined;
 }
 
 export class Mirrors {
@@ -158,6 +161,14 @@ export class Mirrors {
         { field: 'destination' },
       );
     }
+    if (spec.assumeEqual === true && spec.confirm !== spec.name) {
+      refuse(
+        'R30',
+        `Nothing proves that ${spec.source.name} and ${spec.destination.name} are equal.`,
+        `Accept a full sync, or confirm with the mirror's name, ${spec.name}, and run verify afterwards.`,
+        { field: 'confirm', overridable: true },
+      );
+    }
     const record: MirrorRecord = {
       id: topology.newId(),
       name: spec.name,
@@ -167,12 +178,12 @@ export class Mirrors {
       policy: spec.policy ?? 'availability',
       recovery: spec.recovery ?? 'auto',
     };
-    await this.#pair(record);
+    await this.#pair(record, spec.assumeEqual === true);
     return record;
   }
 
   /** Pairs two volumes; the first full copy begins at once, as a job. */
-  async #pair(record: MirrorRecord): Promise<void> {
+  async #pair(record: MirrorRecord, assumeEqual: boolean): Promise<void> {
     const { topology, unitOf, jobs } = this.#environment;
     const unit = unitOf(topology.ownerOf(topology.volumes.get(record.sourceVolumeId)).id);
     const peer = unitOf(topology.ownerOf(topology.volumes.get(record.destinationVolumeId)).id);
@@ -186,6 +197,7 @@ export class Mirrors {
         peerVolumeId: record.destinationVolumeId,
         policy: record.policy,
         recovery: record.recovery === 'auto' ? 'automatic' : 'manual',
+        assumeEqual,
       }),
     );
     if (outcome.kind === 'refused') throw new Refused(refusalFrom(outcome.refusal));

@@ -68,13 +68,15 @@ export interface RelationshipRecord {
 export function newRelationshipRecord(
   spec: Pick<RelationshipRecord, 'id' | 'name' | 'policy' | 'recovery' | 'home' | 'peerServerId' | 'peerVolumeId'>,
   nowWallMs: number,
+  assumeEqual = false,
 ): RelationshipRecord {
   return {
     ...spec,
     createdWallMs: nowWallMs,
     role: spec.home === 'source' ? 'primary' : 'secondary',
     roleEpoch: 1,
-    image: 'NotEstablished',
+    // Copies that are said to be equal keep marks from their first write on, and need a sync of nothing but those.
+    image: assumeEqual ? 'OutOfSync' : 'NotEstablished',
     fracture: null,
     lock: null,
     generation: { current: '', bitmap: '', history: [] },

@@ -133,15 +133,18 @@ export class Replication {
     return rel;
   }
 
-  /** Makes this side of a new relationship: record, marks (all set: nothing was ever copied), durable before it returns. */
-  async create(volume: LoggedVolume, spec: Parameters<typeof newRelationshipRecord>[0]): Promise<Relationship> {
+  /**
+   * Makes this side of a new relationship: record, marks (all set: nothing was ever copied; none if somebody vouches that
+   * both copies are equal now), durable before it returns.
+   */
+  async create(volume: LoggedVolume, spec: Parameters<typeof newRelationshipRecord>[0], assumeEqual = false): Promise<Relationship> {
     const regions = regionsOf(volume.sizeBytes);
     const open = (file: string, sizeBytes: number, create: boolean): Promise<StorageFile> => this.deps.sharedFile(volume.id, file, sizeBytes, create);
-    const marks = await FractureLog.open({ runtime: this.deps.runtime, open }, `marks-${spec.id}`, { regions, create: true, initial: 'marked' });
+    const marks = await FractureLog.open({ runtime: this.deps.runtime, open }, `marks-${spec.id}`, { regions, create: true, initial: assumeEqual ? 'clear' : 'marked' });
     const kept = await FractureLog.open({ runtime: this.deps.runtime, open }, `kept-${spec.id}`, { regions, create: true, initial: 'clear' });
     if (marks.kind !== 'open') throw new Error(marks.message);
     if (kept.kind !== 'open') throw new Error(kept.message);
-    const record = newRelationshipRecord(spec, this.deps.runtime.clock.wallMs());
+    const record = newRelationshipRecord(spec, this.deps.runtime.clock.wallMs(), assumeEqual);
     const rel = this.build(volume, record, marks.log, kept.log);
     const generation: Generation = record.role === 'primary' ? openGeneration(record.generation, this.deps.runtime.random.id()) : record.generation;
     await rel.change({ generation });

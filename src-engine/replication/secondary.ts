@@ -22,6 +22,8 @@ const MAXIMUM_COMPARED_REGIONS = 1024;
 const REGION_BLOCKS = 16;
 /** Resync blocks are labelled after this many, so that a broken resync keeps what it copied. */
 const RESYNC_COMMIT_BLOCKS = 4096;
+/** What is looked at before others get their turn. */
+const BLOCKS_PER_SLICE = 256;
 const ZERO_BLOCK = new Uint8Array(BLOCK_BYTES);
 
 type StageUse =
@@ -248,7 +250,9 @@ export class SecondarySide {
     const updates = decodeBlockList(body);
     if (updates === null) throw new PeerRefusedError('the list of block updates cannot be read', {});
     const use = await this.stageFor(cp, Number(parameters['blocks']));
+    let looked = 0;
     for (const update of updates) {
+      if (++looked % BLOCKS_PER_SLICE === 0) await this.rel.deps.runtime.clock.sleep(0);
       const content = update.content === undefined ? this.blockFromLog(update.reference, update.vbn) : update.content;
       // What is not here as the source listed it lacks in the digest: this consistency point will not be prepared.
       if (content === undefined || crcOfContent(content) !== update.crc) continue;
@@ -399,7 +403,8 @@ export class SecondarySide {
       this.rel.record.image !== 'NotEstablished';
     const old = this.rel.record.safety;
     const name = `safety-${runtime.random.id()}`;
-    const blockCount = record.root.pointer === null ? 0 : 1;
+    // After the drain: what this side wrote itself may only just have reached its disks.
+    const blockCount = volume.record.root.pointer === null ? 0 : 1;
     await this.rel.commit(
       usable
         ? {

@@ -96,7 +96,7 @@ export interface Pair {
 }
 
 /** Two sites with one volume each (`v` at north, `w` at south), mirrored as `m`; returns before the initial sync ended. */
-export async function makePair(options: { readonly seed: number; readonly volumeBytes?: number; readonly policy?: 'availability' | 'strict'; readonly recovery?: 'automatic' | 'manual'; readonly settings?: Partial<ServerSettings>; readonly planted?: ReadonlySet<PlantedBug> }): Promise<Pair> {
+export async function makePair(options: { readonly seed: number; readonly volumeBytes?: number; readonly policy?: 'availability' | 'strict'; readonly recovery?: 'automatic' | 'manual'; readonly settings?: Partial<ServerSettings>; readonly planted?: ReadonlySet<PlantedBug>; readonly assumeEqual?: boolean; readonly before?: (pair: Pair) => Promise<void> }): Promise<Pair> {
   const world = createSimulatedWorld({ seed: options.seed, ...(options.planted === undefined ? {} : { planted: options.planted }) });
   const settings = options.settings ?? {};
   const north = new SimulatedSite(world, { id: 'north', level: 'raid6', disks: 6, diskBytes: 16 * MIB }, settings);
@@ -106,7 +106,8 @@ export async function makePair(options: { readonly seed: number; readonly volume
   const sizeBytes = options.volumeBytes ?? 4 * MIB;
   await world.settle(north.up.createVolume({ id: 'v', name: 'v', poolId: 'pool-north', sizeBytes }));
   await world.settle(south.up.createVolume({ id: 'w', name: 'w', poolId: 'pool-south', sizeBytes }));
-  const outcome = await world.settle(north.up.createRelationship({ id: 'm', name: 'm', volumeId: 'v', peerServerId: 'south', peerVolumeId: 'w', policy: options.policy ?? 'availability', recovery: options.recovery ?? 'automatic' }));
+  await options.before?.({ world, north, south });
+  const outcome = await world.settle(north.up.createRelationship({ id: 'm', name: 'm', volumeId: 'v', peerServerId: 'south', peerVolumeId: 'w', policy: options.policy ?? 'availability', recovery: options.recovery ?? 'automatic', assumeEqual: options.assumeEqual === true }));
   if (outcome.kind === 'refused') throw new Error(outcome.refusal.message);
   if (outcome.kind === 'running') outcome.finished.catch(() => undefined);
   return { world, north, south };

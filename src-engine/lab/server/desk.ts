@@ -265,7 +265,8 @@ export class RelationshipDesk {
         policy: spec.policy,
         recovery: spec.recovery,
       });
-      const rel = await this.replication.create(volume, {
+      const assumeEqual = spec.assumeEqual === true;
+      const half = {
         id: spec.id,
         name: spec.name,
         policy: spec.policy,
@@ -273,9 +274,14 @@ export class RelationshipDesk {
         home: 'source',
         peerServerId: spec.peerServerId,
         peerVolumeId: spec.peerVolumeId,
-      });
+      } as const;
+      const rel = await this.replication.create(volume, half, assumeEqual);
+      if (assumeEqual) {
+        this.runtime.covered('mirror/assumed-equal');
+        rel.report('mirror/assumed-equal', 'warning', 'both copies were declared equal; nothing was compared: run verify');
+      }
       rel.deps.announce();
-      return this.sync(rel, 'full');
+      return this.sync(rel, assumeEqual ? 'update' : 'full');
     } catch (error) {
       return this.outcomeOfError(error, spec.peerServerId);
     }

@@ -294,6 +294,8 @@ export interface StorageServerFace {
     readonly peerVolumeId: string;
     readonly policy: 'availability' | 'strict';
     readonly recovery: 'automatic' | 'manual';
+    /** Somebody vouches that both volumes are equal now: nothing is compared or copied (SNDR's -E). */
+    readonly assumeEqual?: boolean;
   }): Promise<ActionOutcome>;
   relationships(): readonly RelationshipStatus[];
   preview(relationshipId: string, action: string): Promise<ActionPreview>;

@@ -77,10 +77,17 @@ export function addMirrors(program: Command, options: CliOptions): void {
     .requiredOption('--destination <volume>')
     .addOption(new Option('--policy <policy>', 'what a lost link means for writes').choices(['availability', 'strict']))
     .addOption(new Option('--recovery <how>', 'what happens when the link is back').choices(['auto', 'manual']))
+    .option('--assume-equal', 'copy nothing: both volumes are equal already (verify tells whether they are)')
     .action(
       async (
         name: string,
-        own: { source: string; destination: string; policy?: Mirror['policy']; recovery?: Mirror['recovery'] },
+        own: {
+          source: string;
+          destination: string;
+          policy?: Mirror['policy'];
+          recovery?: Mirror['recovery'];
+          assumeEqual?: boolean;
+        },
         command: Command,
       ) => {
         const run = new Run(options, command);
@@ -90,6 +97,11 @@ export function addMirrors(program: Command, options: CliOptions): void {
           destination: own.destination,
           policy: own.policy,
           recovery: own.recovery,
+          assumeEqual: own.assumeEqual,
+          confirm:
+            own.assumeEqual === true
+              ? await run.confirmation(name, 'Nothing will be compared; a difference stays until a verify finds it.')
+              : undefined,
         });
         run.print(await run.with((client) => client.mirror.create(input)));
       },
