@@ -12,6 +12,7 @@ import { instant } from './instant.ts';
 import { refusal, refusalOf, refuse } from './refused.ts';
 
 export type JobResult = Record<string, unknown>;
+export type JobMemory = Readonly<Record<string, unknown>>;
 
 export interface JobSpec {
   /** `<noun>/<what>` */
@@ -35,6 +36,10 @@ export interface JobControl {
   }): void;
   /** To be called between steps: waits while paused, throws when cancelled. */
   checkpoint(): Promise<void>;
+  /** What a resumer is to know: `done` work must be durable before it is remembered. `now` saves it at once. */
+  remember(memory: JobMemory, now?: boolean): void;
+  /** True when the host ends: what was begun stays, for the next opening. */
+  readonly interrupted: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -49,17 +54,20 @@ export interface JobWork {
   cancel?(): Promise<void>;
 }
 
-/** Takes an interrupted job up again; null: this one cannot be. */
+/** Takes an interrupted job up again, or says as a sentence why it cannot be. */
 export type Resumer = (job: {
   readonly id: string;
   readonly subject: string;
   readonly parameters: Record<string, unknown>;
-}) => JobWork | null;
+  readonly memory: JobMemory;
+}) => JobWork | string;
 
 interface StoredJob extends Omit<Job, 'createdAt' | 'endedAt'> {
   readonly createdAtMs: number;
   readonly endedAtMs: number | null;
   readonly parameters: Record<string, unknown>;
+  /** Absent in catalogs of the first format. */
+  readonly memory?: JobMemory;
 }
 
 interface LiveJob {
@@ -74,6 +82,8 @@ interface LiveJob {
 
 class JobCancelled extends Error {}
 
+/** Why nothing but a sync, an import or an export goes on after a restart. */
+const NOT_RESUMED = 'work of this kind is a single step, which took place or did not';
 const SAVE_EVERY_MS = 1_000;
 const RATE_WINDOW_MS = 500;
 
@@ -121,6 +131,7 @@ export class Jobs {
       result: null,
       error: null,
       parameters: spec.parameters ?? {},
+      memory: {},
     };
     this.#events.append({
       kind: 'job/started',
@@ -137,12 +148,12 @@ export class Jobs {
     for (const document of this.#catalog.all('jobs')) {
       const stored = document.body as StoredJob;
       if (isFinished(stored.state)) continue;
-      const work = resumers[stored.kind]?.(stored) ?? null;
-      if (work === null) {
+      const work = resumers[stored.kind]?.({ ...stored, memory: stored.memory ?? {} }) ?? NOT_RESUMED;
+      if (typeof work === 'string') {
         const error = refusal(
           'job/interrupted',
-          'The host ended while this ran, and it cannot be taken up again.',
-          'Look at what it left behind, then start it again.',
+          `The host ended while this ran, and it was not taken up again: ${work}.`,
+          `Look at ${stored.subject} to see what it left behind, then start it again.`,
         );
         this.#save({
           ...stored,
@@ -156,7 +167,7 @@ export class Jobs {
           kind: 'job/failed',
           severity: 'error',
           subject: stored.subject,
-          message: `${title(stored.kind)} was interrupted by the end of the host`,
+          message: `${title(stored.kind)} was interrupted by the end of the host and not taken up again: ${work}`,
           details: { job: stored.id },
         });
         continue;
@@ -168,7 +179,7 @@ export class Jobs {
         message: `${title(stored.kind)} was taken up again after a restart`,
         details: { job: stored.id },
       });
-      this.#launch({ ...stored, state: 'running', phase: 'taken up again' }, work);
+      this.#launch({ ...stored, phase: 'taken up again' }, work);
     }
   }
 
@@ -240,6 +251,7 @@ export class Jobs {
 
   /** The host ends: jobs stay unfinished in the catalog and are recovered at the next opening. */
   close(): void {
+    for (const live of this.#live.values()) this.#save(live.stored);
     this.#closed = true;
     for (const live of this.#live.values()) {
       live.abort.abort(new JobCancelled('the host ends'));
@@ -254,7 +266,7 @@ export class Jobs {
       stored,
       work,
       abort: new AbortController(),
-      paused: null,
+      paused: stored.state === 'paused' ? [] : null,
       savedAtMs: this.#clock.nowMs(),
       rate: null,
       finished: Promise.resolve(),
@@ -313,7 +325,13 @@ export class Jobs {
   }
 
   #control(live: LiveJob): JobControl {
+    const isClosed = (): boolean => this.#closed;
     return {
+      get interrupted() {
+        return isClosed();
+      },
+      remember: (memory, now = false) =>
+        this.#update(live, { memory }, now || this.#clock.nowMs() - live.savedAtMs >= SAVE_EVERY_MS),
       id: live.stored.id,
       signal: live.abort.signal,
       progress: (report) => this.#progress(live, report),
@@ -403,7 +421,7 @@ export class Jobs {
   }
 
   #present(stored: StoredJob): Job {
-    const { parameters: _parameters, createdAtMs, endedAtMs, ...shown } = stored;
+    const { parameters: _parameters, memory: _memory, createdAtMs, endedAtMs, ...shown } = stored;
     return { ...shown, createdAt: instant(createdAtMs), endedAt: endedAtMs === null ? null : instant(endedAtMs) };
   }
 }

@@ -154,7 +154,7 @@ export class Lab {
     this.volumes = volumes;
     this.content = content;
     this.views = views;
-    this.transfer = new VolumeTransfer({ machine, topology, jobs, volumes, content, workloads });
+    this.transfer = new VolumeTransfer({ directory, machine, clock, topology, jobs, volumes, content, workloads });
     this.sites = new Sites({ topology, clock });
     this.links = new Links({ topology, clock, faults });
     this.pools = new Pools({ topology, clock, unitOf, changes });
@@ -226,7 +226,7 @@ export class Lab {
         await lab.arrays.settle();
         await lab.#topologyKeeper.catchUp();
         await lab.servers.powerUp();
-        lab.jobs.recover(lab.mirrors.resumers());
+        lab.jobs.recover({ ...lab.mirrors.resumers(), ...lab.transfer.resumers() });
         lab.drills.recover();
       }
       return lab;

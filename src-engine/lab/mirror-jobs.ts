@@ -176,7 +176,7 @@ export class MirrorJobs {
   resumers(): Record<string, Resumer> {
     const resumer: (action: MirrorAction) => Resumer = (action) => (job) => {
       const record = this.#environment.topology.mirrors.byId(String(job.parameters['mirrorId']));
-      if (record === undefined) return null;
+      if (record === undefined) return 'the mirror was deleted';
       const unit = this.#environment.unitOf(
         this.#environment.topology.ownerOf(this.#environment.topology.volumes.get(record.sourceVolumeId)).id,
       );

@@ -132,6 +132,8 @@ export class Log {
   readonly #queue: Frame[] = [];
   #open: Frame | null = null;
   #pumping = false;
+  #pumped: Promise<void> = Promise.resolve();
+  #closed = false;
   #renewing = false;
   #failuresInRow = 0;
   #retry: Timer | null = null;
@@ -366,6 +368,9 @@ export class Log {
   /** Closes the files. Nothing may be in flight or used after it. */
   async close(): Promise<void> {
     this.#retry?.cancel();
+    // A commit under way ends first; what was not begun is as if the power had gone: nobody was told of it.
+    this.#closed = true;
+    await this.#pumped;
     for (const half of this.#halves) await half.file.close();
   }
 
@@ -397,7 +402,7 @@ export class Log {
     if (!this.#pumping) {
       this.#pumping = true;
       // A continuation of this turn: everything that the turn still appends shares the first commit.
-      void Promise.resolve().then(() => this.#pump());
+      this.#pumped = Promise.resolve().then(() => this.#pump());
     }
     return true;
   }
@@ -443,7 +448,7 @@ export class Log {
   async #pump(): Promise<void> {
     for (;;) {
       const frame = this.#queue[0];
-      if (frame === undefined) break;
+      if (frame === undefined || this.#closed) break;
       if (this.#open === frame) this.#open = null;
       try {
         await this.#commit(frame);

@@ -115,7 +115,8 @@ describe('content of volumes', () => {
       job: (await lab.client.volume.import({ volume: 'orders', path: file })).id,
     });
     expect(imported).toMatchObject({ state: 'done', error: null });
-    const out = join(directory.path, 'out.img');
+    const outside = temporaryDirectory();
+    const out = join(outside.path, 'out.img');
     const exported = await lab.client.job.wait({
       job: (await lab.client.volume.export({ volume: 'orders-copy', path: out })).id,
     });
@@ -140,7 +141,7 @@ describe('content of volumes', () => {
       code: 'volume/too-small',
     });
     rmSync(file);
-    rmSync(out);
+    outside.remove();
   });
 });
 

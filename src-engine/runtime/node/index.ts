@@ -16,6 +16,7 @@ export {
   type UserFileProblem,
   type UserFileReader,
   type UserFiles,
+  type UserFileTarget,
   type UserFileWriter,
 } from './user-files.ts';
 
