@@ -18,7 +18,7 @@ import { reserveModel, worstCaseBlocks } from './reserve.ts';
 import type { ReserveModel } from './reserve.ts';
 import { SpaceMap } from './spacemap.ts';
 import { Stage } from './stage.ts';
-import { lookup, readTree, walkTree } from './tree.ts';
+import { lookup, readPointers, readTree, walkTree, type PointerRun } from './tree.ts';
 import { EMPTY_ROOT, MediaError, PoolFailedError, PoolFullError, PoolRequestError } from './types.ts';
 import type { BlockPointer, Capacity, PoolMember, PoolSpec, Problem, TreeRoot, VolumeRecord } from './types.ts';
 
@@ -186,6 +186,16 @@ export class Pool {
     const token = this.#gate.enter();
     try {
       await readTree(this.#disks.core, root, vbn, blockCount, into);
+    } finally {
+      this.#gate.leave(token);
+    }
+  }
+
+  /** Pointers of `count` blocks from `vbn` on, without an object per block. As `read`: with the root of this turn, or a kept one. */
+  async pointers(root: TreeRoot, vbn: number, count: number): Promise<PointerRun> {
+    const token = this.#gate.enter();
+    try {
+      return await readPointers(this.#disks.core, root, vbn, count);
     } finally {
       this.#gate.leave(token);
     }

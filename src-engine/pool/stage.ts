@@ -69,6 +69,18 @@ export class Stage {
     return this.#writer.pressure();
   }
 
+  /** As `write` for successive blocks whose checksums the caller has verified. */
+  writeRun(vbn: number, data: Uint8Array, crcs: Uint32Array): void | Promise<void> {
+    assert(this.#state === 'open', `stage is ${this.#state}`);
+    assert(data.length === crcs.length * BLOCK_BYTES, 'a run is whole blocks');
+    for (let done = 0; done < crcs.length; ) {
+      const { pbn, blocks } = this.#writer.appendRun(data.subarray(done * BLOCK_BYTES));
+      for (let i = 0; i < blocks; i++) this.#put(vbn + done + i, pbn + i, crcs[done + i] as number);
+      done += blocks;
+    }
+    return this.#writer.pressure();
+  }
+
   hole(vbn: number): void {
     assert(this.#state === 'open', `stage is ${this.#state}`);
     this.#put(vbn, 0, 0);

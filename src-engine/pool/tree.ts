@@ -129,6 +129,30 @@ export async function lookup(core: PoolCore, root: TreeRoot, index: number): Pro
   return leaf instanceof Uint32Array ? pointerAt(leaf, index % RADIX) : leaf;
 }
 
+/** Pointers of successive indexes without an object per entry. A hole has PBN 0 and the birth of what made it (0: never written). */
+export interface PointerRun {
+  readonly pbns: Float64Array;
+  readonly births: Float64Array;
+  readonly crcs: Uint32Array;
+}
+
+export async function readPointers(core: PoolCore, root: TreeRoot, first: number, count: number): Promise<PointerRun> {
+  const run = { pbns: new Float64Array(count), births: new Float64Array(count), crcs: new Uint32Array(count) };
+  for (let done = 0; done < count; ) {
+    const inLeaf = Math.min(count - done, RADIX - ((first + done) % RADIX));
+    const leaf = await leafOf(core, root, first + done);
+    const slot = (first + done) % RADIX;
+    for (let i = 0; i < inLeaf; i++) {
+      const page = leaf instanceof Uint32Array;
+      run.pbns[done + i] = page ? pbnAt(leaf, slot + i) : 0;
+      run.births[done + i] = page ? birthAt(leaf, slot + i) : leaf.birth;
+      run.crcs[done + i] = page ? crcAt(leaf, slot + i) : 0;
+    }
+    done += inLeaf;
+  }
+  return run;
+}
+
 /** Reads and verifies `blockCount` blocks; holes are zeros. Runs of adjacent PBNs are one read each, all in parallel. */
 export async function readTree(core: PoolCore, root: TreeRoot, first: number, blockCount: number, into: Uint8Array): Promise<void> {
   assert(into.length === blockCount * BLOCK_BYTES, 'the buffer fits the range');

@@ -55,6 +55,19 @@ export class StripeWriter {
     return pbn;
   }
 
+  /** Copies as many of these blocks as fit into one place: their PBNs are successive. At least one. */
+  appendRun(data: Uint8Array): { readonly pbn: number; readonly blocks: number } {
+    const { pbn, view } = this.take();
+    const segment = this.#current;
+    assert(segment !== null, 'a place lies in the current segment');
+    // The blocks of a partial stripe lie anywhere.
+    const more = segment.holes === null ? Math.min(segment.blocks - segment.used, data.length / BLOCK_BYTES - 1) : 0;
+    if (more === 0) view.set(data.subarray(0, BLOCK_BYTES));
+    else segment.buffer.set(data.subarray(0, (more + 1) * BLOCK_BYTES), (segment.used - 1) * BLOCK_BYTES);
+    segment.used += more;
+    return { pbn, blocks: more + 1 };
+  }
+
   /** From now on full segments wait for `flush`, so that views stay writable. */
   park(): void {
     this.#parking = true;

@@ -1,19 +1,11 @@
-import { crcOfBlock, type JsonObject, type TreeRoot } from '../pool/index.ts';
+import type { JsonObject } from '../pool/index.ts';
 import { BLOCK_BYTES, type CpMirrorOutcome } from '../volume/index.ts';
-import { encodeBlockList, type BlockUpdate } from './block-list.ts';
-import { PeerLostError, PeerRefusedError, type Reply } from './peer.ts';
-import { MirrorTimeoutError, withTimeout } from './primary.ts';
-import { readMasked } from './region-read.ts';
+import { PeerLostError, PeerRefusedError } from './peer.ts';
+import { MirrorTimeoutError } from './primary.ts';
 import { olderThanBase } from './record.ts';
 import { RegionSet } from './region-set.ts';
 import type { Relationship } from './relationship.ts';
-import { isZero } from './secondary.ts';
-
-const REGION_BLOCKS = 16;
-/** After this many regions the target is asked to make what it staged durable; then their bits go. */
-/** A window may read, hash and write megabytes on both sides: it gets more patience than a consistency point. */
-const WINDOW_TIMEOUT_TIMES = 4;
-const FLUSH_EVERY_REGIONS = 1024;
+import { ResyncCopy, type CopyJob } from './resync-copy.ts';
 
 export type ResyncKind = 'full' | 'update' | 'reverse';
 
@@ -23,15 +15,6 @@ export interface ResyncResult {
   readonly bytesCopied: number;
   readonly bytesVolume: number;
   readonly ms: number;
-}
-
-interface CopyPlan {
-  readonly root: TreeRoot;
-  readonly sizeBlocks: number;
-  readonly targetEmpty: boolean;
-  /** Regions that the target marked: nothing is known of their births on this side. */
-  readonly theirs: RegionSet;
-  readonly bornAfter: number | null;
 }
 
 /** The resync ended before its transition; the target is OutOfSync and the marks that were not committed stay. */
@@ -47,7 +30,7 @@ export class ResyncInterruptedError extends Error {
  * the first consistency point after the join, send the blocks of the marked regions as of that root where they differ,
  * then let one consistency point be the transition.
  */
-export class Resync {
+export class Resync implements CopyJob {
   readonly kind: ResyncKind;
   private readonly rel: Relationship;
   private readonly startedMs: number;
@@ -108,7 +91,7 @@ export class Resync {
       await rel.deps.consistencyPoint('resync');
       const kept = pool.volume(volume.id).keptRoots.find((root) => root.name === rootName);
       if (kept === undefined) throw new ResyncInterruptedError('the relationship left the stream before its root was kept');
-      await this.copy({ root: kept.root, sizeBlocks, targetEmpty: begun.result['empty'] === true, theirs, bornAfter: this.base() });
+      await new ResyncCopy(rel, { root: kept.root, sizeBlocks, targetEmpty: begun.result['empty'] === true, theirs, bornAfter: this.base() }, this).run();
       await this.transition();
     } catch (error) {
       throw this.interrupted(error);
@@ -143,11 +126,6 @@ export class Resync {
     rel.marks.markAll();
   }
 
-  /** A question of a window: it holds the wire, so it may not hang. */
-  private ask(method: string, body: readonly Uint8Array[] = []): Promise<Reply> {
-    return withTimeout(this.rel, this.rel.deps.peer.call(method, { relationship: this.rel.id }, body), WINDOW_TIMEOUT_TIMES);
-  }
-
   private interrupted(error: unknown): unknown {
     if (error instanceof PeerLostError || error instanceof PeerRefusedError || error instanceof MirrorTimeoutError) return new ResyncInterruptedError(error.message);
     return error;
@@ -164,50 +142,13 @@ export class Resync {
     return this.rel.deps.volume.record.lineStart > own ? null : own;
   }
 
-  private async copy(plan: CopyPlan): Promise<void> {
-    const rel = this.rel;
-    const regions = regionNumbers(rel.marks.regions);
-    this.regionsTotal = regions.length;
-    const window = rel.deps.settings.resyncWindowRegions;
-    let done: number[] = [];
-    for (let at = 0; at < regions.length; at += window) {
-      await this.untilAllowed();
-      const batch = regions.slice(at, at + window);
-      const unlock = await rel.primary.wire.lock();
-      try {
-        await this.copyWindow(plan, batch);
-      } finally {
-        unlock();
-      }
-      done.push(...batch);
-      this.regionsDone += batch.length;
-      if (rel.deps.runtime.planted('clear-bits-at-prepared')) rel.marks.clear(regionSet(rel.marks.regions.size, batch));
-      if (done.length >= FLUSH_EVERY_REGIONS || at + window >= regions.length) {
-        await this.flushed(done);
-        done = [];
-      }
-    }
-  }
-
-  /** What was sent is durable at the target: its bits may go (3.12, 5). */
-  private async flushed(regions: readonly number[]): Promise<void> {
-    const unlock = await this.rel.primary.wire.lock();
-    try {
-      await this.ask('resync-flush');
-    } finally {
-      unlock();
-    }
+  stillJoined(): void {
     if (this.rel.primary.mode !== 'joined') throw new ResyncInterruptedError('the relationship was fractured');
-    this.rel.marks.clear(regionSet(this.rel.marks.regions.size, regions));
-    // Otherwise a source that dies later begins again.
-    await this.rel.marks.flush();
-    this.rel.deps.runtime.covered('resync/bits-cleared');
   }
 
-  private async untilAllowed(): Promise<void> {
-    const mode = this.rel.primary.mode;
+  async untilAllowed(): Promise<void> {
     if (this.cancelled !== null) throw new ResyncInterruptedError(this.cancelled);
-    if (mode !== 'joined') throw new ResyncInterruptedError('the relationship was fractured');
+    this.stillJoined();
     await this.throttle();
     while (this.paused && this.cancelled === null) await new Promise<void>((resolve) => { this.wake = resolve; });
   }
@@ -223,73 +164,10 @@ export class Resync {
     if (this.rel.primary.lag.writes > 64) await clock.sleep(2);
   }
 
-  private async copyWindow({ root, sizeBlocks, targetEmpty, theirs, bornAfter }: CopyPlan, regions: readonly number[]): Promise<void> {
-    const rel = this.rel;
-    const { pool, runtime } = rel.deps;
-    const contents = new Map<number, Uint8Array>();
-    const question: Uint8Array[] = [];
-    const wanted = new Map<number, number>();
-    // The regions of a window at the same time: one after the other, a resync of scattered blocks waits for reads only.
-    const looked = await Promise.all(
-      regions.map(async (region) => {
-        const first = region * REGION_BLOCKS;
-        const count = Math.min(REGION_BLOCKS, sizeBlocks - first);
-        // Regions that only this side marked differ in blocks born after the base; the others are compared whole.
-        let candidates = (1 << count) - 1;
-        if (bornAfter !== null && !theirs.has(region)) {
-          candidates = 0;
-          for await (const { vbn } of pool.walk(root, { fromVbn: first, toVbn: first + count, bornAfter })) candidates |= 1 << (vbn - first);
-          runtime.covered('resync/pruned-by-birth');
-        }
-        return { region, first, count, candidates, bytes: await readMasked(pool, root, first, count, candidates) };
-      }),
-    );
-    for (const { region, first, count, candidates, bytes } of looked) {
-      contents.set(region, bytes);
-      let holes = 0;
-      let look = 0;
-      const hashes: Uint8Array[] = [];
-      for (let i = 0; i < count; i++) {
-        if ((candidates & (1 << i)) === 0 || rel.primary.changedLater(first + i)) continue;
-        look |= 1 << i;
-        const block = bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
-        if (isZero(block)) holes |= 1 << i;
-        else if (!targetEmpty) hashes.push(runtime.hash.sha256([block]).subarray(0, 16));
-      }
-      if (targetEmpty) wanted.set(region, look & ~holes);
-      else question.push(regionHeader(region, holes, look), ...hashes);
-    }
-    let holesMade = 0;
-    if (!targetEmpty) {
-      const reply = await this.ask('resync-compare', question);
-      holesMade = Number(reply.result['holesMade'] ?? 0);
-      const view = new DataView(reply.body.buffer, reply.body.byteOffset, reply.body.byteLength);
-      regions.forEach((region, i) => wanted.set(region, i * 2 + 2 <= reply.body.length ? view.getUint16(i * 2, true) : 0));
-    }
-    const updates: BlockUpdate[] = [];
-    for (const [region, mask] of wanted) {
-      if (mask !== 0) this.regionsDiffering++;
-      const bytes = contents.get(region);
-      if (bytes === undefined) continue;
-      for (let i = 0; i < REGION_BLOCKS; i++) {
-        if ((mask & (1 << i)) === 0) continue;
-        const vbn = region * REGION_BLOCKS + i;
-        if (rel.primary.changedLater(vbn)) continue;
-        const content = bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
-        updates.push({ vbn, crc: crcOfBlock(content), reference: 0, content });
-      }
-    }
-    if (updates.length > 0) {
-      await this.ask('resync-blocks', encodeBlockList(updates));
-      this.bytesCopied += updates.length * BLOCK_BYTES;
-    }
-    if (holesMade > 0) runtime.covered('resync/holes-made');
-  }
-
   /** The next consistency point makes both sides equal: adopted ids, no bits, Synchronized (3.13, 5). */
   private async transition(): Promise<void> {
     const rel = this.rel;
-    if (rel.primary.mode !== 'joined') throw new ResyncInterruptedError('the relationship was fractured');
+    this.stillJoined();
     rel.primary.armTransition();
     let outcome: CpMirrorOutcome = 'fractured';
     rel.primary.onTransition = (result) => {
@@ -310,27 +188,6 @@ export class Resync {
     await rel.kept.flush();
     rel.deps.runtime.covered('resync/transition');
   }
-}
-
-function regionNumbers(regions: RegionSet): number[] {
-  const numbers: number[] = [];
-  for (let region = regions.next(0); region >= 0; region = regions.next(region + 1)) numbers.push(region);
-  return numbers;
-}
-
-function regionSet(size: number, numbers: readonly number[]): RegionSet {
-  const set = new RegionSet(size);
-  for (const region of numbers) set.add(region);
-  return set;
-}
-
-function regionHeader(region: number, holes: number, look: number): Uint8Array {
-  const header = new Uint8Array(8);
-  const view = new DataView(header.buffer);
-  view.setUint32(0, region, true);
-  view.setUint16(4, holes, true);
-  view.setUint16(6, look, true);
-  return header;
 }
 
 /** Result of a resync as a job shows it. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { crcOfBlock } from '../../src-engine/pool/index.ts';
 import { StorageError } from '../../src-engine/runtime/index.ts';
 import { block, expectContent, newPool, reopen, writeCp } from './fixture.ts';
 
@@ -49,6 +50,37 @@ describe('a stage', () => {
     await again.pool.commit({ rollback: [{ volumeId: 'v1', to: 'k' }] });
     await again.pool.commit({ release: [{ volumeId: 'v1', name: 'k' }] });
     expect(await again.pool.check()).toEqual([]);
+  });
+
+  it('takes successive blocks at once, also into the holes of partial stripes, and their pointers are what lookup says', async () => {
+    const { pool, runtime } = await newPool({ level: 'raid5', disks: 4, diskMiB: 4, sizeBlocks: 4096 });
+    const blocks = 500;
+    const run = new Uint8Array(blocks * 4096);
+    for (let i = 0; i < blocks; i++) run.set(block(i + 1), i * 4096);
+    const crcs = Uint32Array.from({ length: blocks }, (_, i) => crcOfBlock(block(i + 1)));
+    const expected = new Map<number, number>();
+    // Every label pads its last stripe, so that whole free stripes run out and the run goes where there are holes.
+    for (const first of [0, 1000, 2000]) {
+      for (let i = 0; i < 12; i++) {
+        await writeCp(pool, [[3000 + first / 10 + i, i + 1]]);
+        expected.set(3000 + first / 10 + i, i + 1);
+      }
+      const stage = pool.stage('v1');
+      await stage.writeRun(first, run, crcs);
+      stage.hole(first + 3);
+      await stage.finish();
+      await pool.commit({ stages: [stage] });
+      for (let i = 0; i < blocks; i++) if (i !== 3) expected.set(first + i, i + 1);
+    }
+    const { root } = pool.volume('v1');
+    await expectContent(pool, root, expected, 4096);
+    const pointers = await pool.pointers(root, 250, 800);
+    for (let i = 0; i < 800; i += 7) {
+      const one = await pool.lookup(root, 250 + i);
+      expect([pointers.pbns[i], pointers.births[i], pointers.crcs[i]]).toEqual([one?.pbn ?? 0, one?.birth ?? 0, one?.crc ?? 0]);
+    }
+    expect(await pool.check()).toEqual([]);
+    expect(runtime.marks.has('pool/partial-stripe')).toBe(true);
   });
 
   it('whose write meets a full user disk rejects, fails no member, and the next one succeeds', async () => {

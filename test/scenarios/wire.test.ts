@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { decodeRuns } from '../../src-engine/replication/resync-wire.ts';
 import { decodeBlockList } from '../../src-engine/replication/block-list.ts';
 import { decodeMessage } from '../../src-engine/replication/message.ts';
 import { BLOCK, makeScene, REGION, type Scene } from './scene.ts';
@@ -35,10 +36,11 @@ function listen(scene: Scene): Spoken {
     namesIn(message.parameters, spoken.names);
     if (message.method !== 'cp-blocks' && message.method !== 'resync-blocks') return;
     if (message.kind !== 'call' && message.kind !== 'notify') return;
-    const list = decodeBlockList(message.body);
+    const list = message.method === 'cp-blocks' ? decodeBlockList(message.body) : (decodeRuns(message.body)?.runs ?? null);
     if (list === null) throw new Error(`${message.method} carries no block list`);
-    for (const update of list) expect(Object.keys(update).every((key) => ['vbn', 'crc', 'reference', 'content'].includes(key))).toBe(true);
-    spoken.lists.set(message.method, [...(spoken.lists.get(message.method) ?? []), ...list.map((u) => u.vbn)]);
+    for (const update of list) expect(Object.keys(update).every((key) => ['vbn', 'crc', 'reference', 'content', 'count', 'hole'].includes(key))).toBe(true);
+    const vbns = list.flatMap((update) => ('count' in update ? Array.from({ length: update.count }, (_, i) => update.vbn + i) : [update.vbn]));
+    spoken.lists.set(message.method, [...(spoken.lists.get(message.method) ?? []), ...vbns]);
   };
   scene.north.onSent = heard;
   scene.south.onSent = heard;
