@@ -188,7 +188,7 @@ export class SecondarySide {
   /** What a promotion now would lay over the present root: the blocks of all entries held, in order. */
   async overlay(): Promise<Map<number, FrozenBlock>> {
     const { pool, volume } = this.rel.deps;
-    const entries = [...this.entries];
+    const entries = this.entries.filter((_, i) => i !== 1 || !this.rel.deps.runtime.planted('drop-entry-at-drain'));
     const root = volume.record.root;
     const bases = new Map<number, BlockContent>();
     for (const entry of entries) {

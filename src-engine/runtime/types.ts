@@ -157,6 +157,7 @@ export const PLANTED_BUGS = [
   'skip-data-sync-before-label',
   'drop-fracture-bit',
   'acknowledge-before-keeper',
+  'drop-entry-at-drain',
 ] as const;
 export type PlantedBug = (typeof PLANTED_BUGS)[number];
 

@@ -16,6 +16,13 @@ export interface Write {
   /** When it was acknowledged, failed, or its server crashed; until then it may overtake whatever is under way with it. */
   endedAt: number;
   acknowledged: boolean;
+  /** The log it went into, and its place there; null when it was not logged at once, so that nobody outside knows. */
+  place: Place | null;
+}
+
+export interface Place {
+  readonly log: string;
+  readonly sequence: number;
 }
 
 interface Entry {
@@ -28,7 +35,7 @@ interface Entry {
 type Cells = Entry[][];
 
 const NEVER = Number.POSITIVE_INFINITY;
-const INITIAL: Write = { id: 0, kind: 'zero', firstCell: 0, cells: 0, askedAt: 0, endedAt: 0, acknowledged: true };
+const INITIAL: Write = { id: 0, kind: 'zero', firstCell: 0, cells: 0, askedAt: 0, endedAt: 0, acknowledged: true, place: null };
 
 function endOf(entry: Entry): number {
   return Math.min(entry.cutAt, entry.write.endedAt);
@@ -128,6 +135,38 @@ export class SideModel {
     }
     return null;
   }
+
+  /**
+   * What a recovery (replay at a start, promotion) brought back is a prefix of the log: where a write is there, no earlier
+   * one of the same log is missing, whether hosts were told of it or not. `bytes` are legal; null when in order.
+   */
+  judgeOrder(tag: number, cellBytes: number, bytes: Uint8Array): string | null {
+    const found: Write[] = [];
+    const last = new Map<string, { readonly write: Write; readonly place: Place; readonly cell: number }>();
+    for (let cell = 0; cell * cellBytes < bytes.length; cell++) {
+      const id = readCell(bytes.subarray(cell * cellBytes, (cell + 1) * cellBytes), tag, cell);
+      let write = INITIAL;
+      // Zeros may come from any trim there: the newest one is assumed, which at most excuses.
+      for (const { write: each } of this.cells[cell] ?? []) {
+        if ((id === 0 ? each.kind !== 'write' : each.id === id) && each.askedAt >= write.askedAt) write = each;
+      }
+      found.push(write);
+      const { place } = write;
+      // Zeros prove nothing.
+      if (id !== 0 && place !== null && place.sequence > (last.get(place.log)?.place.sequence ?? 0)) last.set(place.log, { write, place, cell });
+    }
+    for (const [cell, here] of found.entries()) {
+      for (const { write } of this.cells[cell] ?? []) {
+        const { place } = write;
+        if (place === null || write === here) continue;
+        const later = last.get(place.log);
+        if (later === undefined || later.place.sequence <= place.sequence) continue;
+        const older = here.place?.log === place.log ? here.place.sequence < place.sequence : here.place === null && here.endedAt < write.askedAt;
+        if (older) return `cell ${String(cell)} lacks write ${String(write.id)} (record ${String(place.sequence)}), but cell ${String(later.cell)} holds the later write ${String(later.write.id)} (record ${String(later.place.sequence)})`;
+      }
+    }
+    return null;
+  }
 }
 
 /** One volume, or a pair of them. Side 0 is the home source. */
@@ -168,7 +207,7 @@ export class VolumeModel {
   // --- what hosts do -----------------------------------------------------------------------------------------------
 
   ask(index: number, id: number, kind: Write['kind'], firstCell: number, cells: number): Write {
-    const write: Write = { id, kind, firstCell, cells, askedAt: this.tick(), endedAt: NEVER, acknowledged: false };
+    const write: Write = { id, kind, firstCell, cells, askedAt: this.tick(), endedAt: NEVER, acknowledged: false, place: null };
     this.side(index).add(write);
     const other = this.sides[1 - index];
     if (other !== undefined) {

@@ -7,7 +7,7 @@ import { logFailsAtStart, mirrorLogFailsAtStart } from './boot.ts';
 import { labelCrashes } from './labels.ts';
 import { aloneAndGone, failedLogSync, halfFreed, swappedAndRestarted } from './log.ts';
 import { littleRoom, noRoomToLeave, syncTakenBack } from './room.ts';
-import { cutInPrepare, cutInResync, entriesBeyondTheEnd, numbersApart, stagedWhileOthersWrite, writesAheadOfResync } from './sync.ts';
+import { cutInPrepare, cutInResync, entriesBeyondTheEnd, numbersApart, promotedInFlight, stagedWhileOthersWrite, writesAheadOfResync } from './sync.ts';
 
 const SCENARIOS = {
   'label-crashes': labelCrashes,
@@ -21,6 +21,7 @@ const SCENARIOS = {
   'entries-beyond-the-end': entriesBeyondTheEnd,
   'cut-in-prepare': cutInPrepare,
   'staged-while-others-write': stagedWhileOthersWrite,
+  'promoted-in-flight': promotedInFlight,
   'little-room': littleRoom,
   'no-room-to-leave': noRoomToLeave,
   'sync-taken-back': syncTakenBack,

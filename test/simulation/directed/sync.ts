@@ -146,3 +146,30 @@ export function stagedWhileOthersWrite(): DirectedScenario {
     },
   };
 }
+
+/** The destination is promoted with writes that no host was told of: they are there in the order of the log, or not at all. */
+export function promotedInFlight(): DirectedScenario {
+  return {
+    plan: smallLab({ volumes: [{ name: 'v0' }] }),
+    async run(driver) {
+      const { campaign, random } = driver;
+      const subject = driver.subject();
+      const east = driver.site(0);
+      await driver.synchronized(subject, 0);
+      await driver.write(subject, 0, 3, 4);
+      await driver.point(east);
+      const hang = campaign.world.storage(east.logName).inject({ kind: 'hang', prefix: 'nvlog', operations: ['write', 'sync'] });
+      for (let block = 20; block < 200; block += 20) {
+        driver.begin(subject, 0, block, 1 + random.below(4));
+        await driver.wait(random.between(0, 2));
+      }
+      driver.crash(east);
+      hang.heal();
+      await driver.wait(3000);
+      await driver.act(subject, 1, 'failover');
+      campaign.view(subject, 1);
+      await driver.wait(200);
+      await driver.boot(east);
+    },
+  };
+}
