@@ -11,6 +11,8 @@ export interface Running {
   pid: number;
   /** Does what makes the console save a file, and answers with where it was saved. */
   fileSavedBy(act: () => Promise<void>): Promise<string>;
+  /** Ends the process that holds the lab with SIGKILL; only where the window outlives it. */
+  crash?(): void;
   stop(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export async function headless(lab: string): Promise<Running> {
   return {
     page,
     pid,
+    crash: () => process.kill(pid, 'SIGKILL'),
     fileSavedBy: async (act) => {
       const [download] = await Promise.all([page.waitForEvent('download'), act()]);
       return download.path();

@@ -1,6 +1,7 @@
 /** What an action would do to a mirror, said before it is done. */
 import type { MirrorAction, MirrorPreview, SideName } from '../contract/index.ts';
 import { instant } from './instant.ts';
+import { lastConsistentOf } from './mirror-view.ts';
 import { refusalFrom, unreachable, type MirrorSides } from './mirror-sides.ts';
 import { Refused } from './refused.ts';
 import type { ActionPreview } from './server/types.ts';
@@ -42,7 +43,7 @@ export async function previewAction(
   const lossy = preview.loss.knownWrites > 0 || preview.loss.unknownAfterWallMs !== null;
   const known = preview.loss.unknownAfterWallMs === null;
   const lossText = lossSentence(preview.loss);
-  const safeAt = view.leading?.lastContactWallMs ?? null;
+  const safeAt = lastConsistentOf(view)?.at ?? null;
   return {
     action,
     allowed: preview.allowed,
@@ -62,7 +63,7 @@ export async function previewAction(
             text: lossy ? lossText : 'No acknowledged write would be missing.',
           }
         : null,
-    lastSafe: preview.lastSafe === null ? null : { ...preview.lastSafe, at: safeAt === null ? null : instant(safeAt) },
+    lastSafe: preview.lastSafe === null ? null : { ...preview.lastSafe, at: safeAt },
     expectedSeconds: preview.expectedMs === null ? null : preview.expectedMs / 1000,
     kept:
       overwritten === null

@@ -103,7 +103,7 @@ function safetyOf({ source, destination }: MirrorView): Mirror['safetySnapshot']
 }
 
 /** The point to which both sides were brought last, in the numbers of the side whose word counts, and when that was. */
-function lastConsistentOf({ leading, source, destination }: MirrorView): Mirror['lastConsistent'] {
+export function lastConsistentOf({ leading, source, destination }: MirrorView): Mirror['lastConsistent'] {
   if (leading === null || leading.lastContactWallMs === null) return null;
   const copy = leading === source ? destination : source;
   const cp = leading.position?.ownCp ?? copy?.position?.sourceCp;

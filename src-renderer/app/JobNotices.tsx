@@ -1,7 +1,8 @@
 import { notifications } from '@mantine/notifications';
-import { useEffect, useRef } from 'react';
+import { createElement, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLive } from '../client/index.ts';
+import { Icon } from '../shared/index.ts';
 import { jobTitle } from './job-title.ts';
 
 /** Tells of jobs that ended while somebody watched. */
@@ -20,12 +21,19 @@ export function JobNotices(): null {
       const before = known.get(job.id);
       if (before === job.state || before === 'done' || before === 'failed' || before === 'cancelled') continue;
       if (job.state === 'done')
-        notifications.show({ message: `${jobTitle(t, job)}: ${t('jobState.done')}`, color: 'iris' });
+        notifications.show({
+          message: `${jobTitle(t, job)}: ${t('jobState.done')}`,
+          color: 'iris',
+          icon: createElement(Icon, { name: 'check', size: 14 }),
+        });
       if (job.state === 'failed') {
         notifications.show({
           title: `${jobTitle(t, job)}: ${t('jobState.failed')}`,
           message: job.error?.message ?? '',
           color: 'brick',
+          icon: createElement(Icon, { name: 'cross', size: 14 }),
+          // What failed waits to be read.
+          autoClose: false,
         });
       }
     }

@@ -66,7 +66,7 @@ function JobRow({ job }: { job: Job }): ReactElement {
 }
 
 /** Jobs and the newest events, whatever page is open. */
-export function JobsDrawer(): ReactElement {
+export function JobsDrawer({ stale }: { stale: boolean }): ReactElement {
   const { t } = useTranslation();
   const jobs = useLive((state) => state.jobs);
   const events = useQuery({
@@ -74,7 +74,7 @@ export function JobsDrawer(): ReactElement {
     queryFn: () => rpc().event.list({ limit: EVENTS_SHOWN }),
   });
   return (
-    <aside className={classes['drawer']} aria-label={t('jobs.drawer')}>
+    <aside className={classes['drawer']} data-stale={stale || undefined} aria-label={t('jobs.drawer')}>
       <section>
         <h2>{t('jobs.title')}</h2>
         <ul className={classes['drawerList']} tabIndex={0} aria-label={t('jobs.title')}>

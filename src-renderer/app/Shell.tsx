@@ -2,6 +2,7 @@ import { useCallback, useEffect, useRef, useState, Suspense, lazy, type ReactEle
 import { useTranslation } from 'react-i18next';
 import { Outlet, useLocation } from 'react-router';
 import { useLive } from '../client/index.ts';
+import { Stale } from '../shared/index.ts';
 import { ConnectionBanner } from './ConnectionBanner.tsx';
 import { JobNotices } from './JobNotices.tsx';
 import { Rail } from './Rail.tsx';
@@ -59,13 +60,15 @@ export function Shell(): ReactElement {
         <ConnectionBanner />
         <div className={stale ? classes['stale'] : undefined} aria-busy={!ready}>
           <Suspense fallback={<p className={classes['loading']}>{t('common.loading')}</p>}>
-            {ready ? <Outlet /> : <p className={classes['loading']}>{t('connection.opening')}</p>}
+            <Stale value={stale}>
+              {ready ? <Outlet /> : <p className={classes['loading']}>{t('connection.opening')}</p>}
+            </Stale>
           </Suspense>
         </div>
       </main>
       {drawer ? (
         <Suspense fallback={null}>
-          <JobsDrawer />
+          <JobsDrawer stale={stale} />
         </Suspense>
       ) : null}
       <JobNotices />

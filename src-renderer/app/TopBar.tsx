@@ -14,6 +14,15 @@ interface Props {
   onPalette(): void;
 }
 
+/** A malformed address is shown as it stands. */
+function readable(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 const schemes = ['auto', 'light', 'dark'] as const;
 const schemeIcons = { auto: 'system', light: 'sun', dark: 'moon' } as const;
 
@@ -109,7 +118,7 @@ export function TopBar({ bare = false, drawer, onDrawer, onPalette }: Props): Re
             <>
               <Link to={`/${place ?? ''}`}>{t(`rail.${place ?? 'overview'}` as 'rail.overview')}</Link>
               <Icon name="chevron" size={12} />
-              <b>{decodeURIComponent(thing)}</b>
+              <b>{readable(thing)}</b>
             </>
           )}
         </nav>

@@ -59,7 +59,8 @@ export const theme = createTheme({
   components: {
     Button: { defaultProps: { size: 'xs', fz: 13, fw: 550 } },
     TextInput: { defaultProps: { size: 'xs' } },
-    Select: { defaultProps: { size: 'xs' } },
+    // In place, so that an open list belongs to the page's landmark, as its field does.
+    Select: { defaultProps: { size: 'xs', comboboxProps: { withinPortal: false } } },
     NumberInput: { defaultProps: { size: 'xs' } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: false, transitionProps: { duration: 80 } } },
     Notification: { defaultProps: { closeButtonProps: { 'aria-label': i18next.t('common.dismiss') } } },

@@ -24,12 +24,17 @@ export function Meter({ label, share, text, tone = 'accent', role = 'meter', hid
       </div>
       <div
         className={classes['meterTrack']}
-        role={role}
-        aria-label={label}
-        aria-valuemin={0}
-        aria-valuemax={100}
-        {...(share === null ? {} : { 'aria-valuenow': Math.floor(bounded * 100) })}
-        aria-valuetext={typeof text === 'string' ? text : percent(share)}
+        {...(share === null && role === 'meter'
+          ? // A level that nobody knows has no value to be a meter of; the text above says so.
+            { 'aria-hidden': true }
+          : {
+              role,
+              'aria-label': label,
+              'aria-valuemin': 0,
+              'aria-valuemax': 100,
+              'aria-valuetext': typeof text === 'string' ? text : percent(share),
+              ...(share === null ? {} : { 'aria-valuenow': Math.floor(bounded * 100) }),
+            })}
       >
         <div className={classes['meterFill']} style={{ transform: `scaleX(${bounded})` }} />
       </div>

@@ -5,6 +5,7 @@ import { Callout } from './Callout.tsx';
 import { CopyButton } from './CopyButton.tsx';
 import { Icon } from './Icon.tsx';
 import { Facts, type Fact } from './layout.tsx';
+import { useStale } from './stale.ts';
 import classes from './shared.module.css';
 
 export interface SheetContent {
@@ -34,9 +35,10 @@ interface Props {
 export function PreviewSheet(props: Props): ReactElement {
   const { title, actionLabel, danger, content, error, busy, extra, onConfirm, onClose } = props;
   const { t } = useTranslation();
+  const stale = useStale();
   const [typed, setTyped] = useState('');
   const needed = content?.confirm ?? null;
-  const ready = content !== null && content.blocked === undefined && (needed === null || typed === needed);
+  const ready = !stale && content !== null && content.blocked === undefined && (needed === null || typed === needed);
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     if (ready && !busy) onConfirm(needed === null ? undefined : typed);
@@ -53,7 +55,7 @@ export function PreviewSheet(props: Props): ReactElement {
       <form onSubmit={submit} className={classes['sheet']}>
         {extra}
         {content === null ? (
-          error === null ? (
+          error === null && !stale ? (
             <p className="dim">{t('sheet.asking')}</p>
           ) : null
         ) : (
@@ -88,7 +90,12 @@ export function PreviewSheet(props: Props): ReactElement {
             <code className={classes['command']}>{content.command}</code>
           </>
         )}
-        {error === null ? null : (
+        {stale ? (
+          <Callout tone="warn" alert>
+            {t('sheet.stale')}
+          </Callout>
+        ) : null}
+        {error === null || stale ? null : (
           <Callout tone="bad" alert>
             {error}
           </Callout>

@@ -37,6 +37,8 @@ interface Props {
 }
 
 const TABLE_ROWS = 60;
+/** How near the cursor must come to a mark for its words, as a share of the window. */
+const MARK_REACH = 0.012;
 const BINARY_STEPS = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent);
 
 function token(name: string): string {
@@ -50,12 +52,22 @@ export function TimeSeries(props: Props): ReactElement {
   const [asTable, setAsTable] = useState(false);
   const scheme = useComputedColorScheme('light');
   const id = useId();
-  const latest = series.map((one) => one.values.at(-1) ?? null);
+  // The legend reads the newest figures, or those under the cursor, which all charts of a page share.
+  const [pointed, setPointed] = useState<number | null>(null);
+  const at = pointed !== null && pointed < times.length ? pointed : times.length - 1;
+  const pointedAt = pointed === null ? undefined : times[pointed];
+  const near = marks.find((mark) => pointedAt !== undefined && Math.abs(mark.at - pointedAt) <= windowMs * MARK_REACH);
   return (
     <figure className={classes['chart']} aria-labelledby={id}>
       <figcaption className={classes['chartHead']}>
-        <span id={id} className={classes['chartTitle']}>
-          {title}
+        <span className={classes['chartTitle']}>
+          <span id={id}>{title}</span>
+          {pointedAt === undefined ? null : (
+            <span className={classes['chartAt']}>
+              <Time at={pointedAt} />
+              {near === undefined ? null : <em data-tone={near.tone}>{near.label}</em>}
+            </span>
+          )}
         </span>
         <Tooltip label={asTable ? t('chart.asChart') : t('chart.asTable')}>
           <ActionIcon
@@ -73,7 +85,7 @@ export function TimeSeries(props: Props): ReactElement {
           {series.map((one, index) => (
             <span key={one.label}>
               <i style={{ background: `var(--${one.colour})` }} />
-              {one.label} <b>{format(latest[index] ?? null)}</b>
+              {one.label} <b>{format(series[index]?.values[at] ?? null)}</b>
             </span>
           ))}
         </span>
@@ -112,7 +124,7 @@ export function TimeSeries(props: Props): ReactElement {
           </table>
         </div>
       ) : (
-        <Plot key={scheme} {...props} marks={marks} height={height} windowMs={windowMs} />
+        <Plot key={scheme} {...props} marks={marks} height={height} windowMs={windowMs} onPoint={setPointed} />
       )}
     </figure>
   );
@@ -125,13 +137,19 @@ function Plot({
   marks,
   height,
   windowMs,
+  onPoint,
   binary = false,
-}: Props & { marks: readonly Mark[]; height: number; windowMs: number }): ReactElement {
+}: Props & {
+  marks: readonly Mark[];
+  height: number;
+  windowMs: number;
+  onPoint(index: number | null): void;
+}): ReactElement {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   // What the drawing callbacks read; the plot object itself outlives many renders.
-  const live = useRef({ marks, format, windowMs });
-  live.current = { marks, format, windowMs };
+  const live = useRef({ marks, format, windowMs, onPoint });
+  live.current = { marks, format, windowMs, onPoint };
   const data = [times.map((at) => at / 1000), ...series.map((one) => [...one.values])] as uPlot.AlignedData;
   const latestData = useRef(data);
   latestData.current = data;
@@ -189,6 +207,7 @@ function Plot({
             })),
           ],
           hooks: {
+            setCursor: [(self) => live.current.onPoint(self.cursor.idx ?? null)],
             draw: [
               (self) => {
                 for (const mark of live.current.marks) {

@@ -14,6 +14,7 @@ export { RefusedAction } from './RefusedAction.tsx';
 export { RefusedGroup } from './RefusedGroup.tsx';
 export { saveFile } from './save-file.ts';
 export { sentence } from './sentence.ts';
+export { Stale } from './stale.ts';
 export * from './states.tsx';
 export { Time } from './Time.tsx';
 export { TimeSeries, type Mark, type Series as ChartSeries } from './TimeSeries.tsx';

@@ -1,4 +1,4 @@
-import { useId, type ReactElement, type ReactNode } from 'react';
+import { useEffect, useId, type ReactElement, type ReactNode } from 'react';
 import { Icon, type IconName } from './Icon.tsx';
 import classes from './shared.module.css';
 
@@ -35,6 +35,9 @@ interface PageProps {
 }
 
 export function Page({ title, lead, badges, actions, children }: PageProps): ReactElement {
+  useEffect(() => {
+    document.title = `${title} – Lockstep`;
+  }, [title]);
   return (
     <div className={classes['page']}>
       <header className={classes['pageHead']}>

@@ -22,7 +22,7 @@ export const imageStateLook: Record<ImageState, Look> = {
   NotEstablished: { tone: 'idle', icon: 'circle' },
   Synchronizing: { tone: 'busy', icon: 'sync' },
   Synchronized: { tone: 'ok', icon: 'check-circle' },
-  Consistent: { tone: 'ok', icon: 'clock' },
+  Consistent: { tone: 'warn', icon: 'clock' },
   Outdated: { tone: 'warn', icon: 'clock' },
   OutOfSync: { tone: 'bad', icon: 'cross-circle' },
   RollingBack: { tone: 'busy', icon: 'recovery' },
@@ -78,12 +78,13 @@ export function ConditionBadge({
 }
 
 /** Synchronized, catching up, fractured or unprotected: what a relationship is worth at a glance. */
-export type Protection = 'synchronized' | 'catching-up' | 'fractured' | 'unprotected';
+export type Protection = 'synchronized' | 'catching-up' | 'fractured' | 'unserved' | 'unprotected';
 
 export const protectionLook: Record<Protection, Look> = {
   synchronized: { tone: 'ok', icon: 'shield' },
   'catching-up': { tone: 'busy', icon: 'sync' },
   fractured: { tone: 'warn', icon: 'warning' },
+  unserved: { tone: 'bad', icon: 'warning' },
   unprotected: { tone: 'bad', icon: 'cross-circle' },
 };
 
@@ -91,7 +92,7 @@ export function protectionOf(mirror: Mirror): Protection {
   switch (mirror.imageState) {
     case 'Synchronized':
       // With no side serving, equal copies are history.
-      return mirror.acting === null ? 'fractured' : 'synchronized';
+      return mirror.acting === null ? 'unserved' : 'synchronized';
     case 'Synchronizing':
     case 'RollingBack':
       return 'catching-up';

@@ -110,6 +110,49 @@ describe('a relationship', () => {
     await vi.waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
   });
 
+  test('the ways out that are open now are buttons on the arrows of the drawing, and lead to the same sheet', async () => {
+    const { user } = renderConsole(new MemoryLab(disaster()), '/replication/payroll');
+    const state = await find('region', 'State');
+    const way = await within(state).findByRole('button', { name: 'Fail over' });
+    await user.click(way);
+    expect(await find('dialog', 'Fail over: payroll')).toBeDefined();
+    expect(within(state).queryByRole('button', { name: 'Fail back' })).toBeNull();
+  });
+
+  test('a sheet that is open when the engine is lost says that its figures are old, and cannot be confirmed', async () => {
+    const lab = new MemoryLab(disaster());
+    const { user, drop } = renderConsole(lab, '/replication/payroll');
+    await user.click((await screen.findAllByRole('button', { name: 'Fail over' })).at(-1) ?? document.body);
+    const dialog = await find('dialog', 'Fail over: payroll');
+    const name = await within(dialog).findByRole('textbox', { name: 'Type payroll to confirm' });
+    await user.type(name, 'payroll');
+    drop();
+    expect((await within(dialog).findByRole('alert')).textContent).toContain('These figures are old');
+    expect(within(dialog).getByRole('button', { name: 'Fail over' })).toHaveProperty('disabled', true);
+    expect(name).toHaveProperty('value', 'payroll');
+    await user.type(name, '{Enter}');
+    expect(lab.asked).toEqual([]);
+  });
+
+  test('of a copy that is away the page says what it misses, not what a failover would lose', async () => {
+    const live = disaster();
+    const marked = mirror('orders', {
+      imageState: 'Outdated',
+      direction: 'reversed',
+      acting: 'south',
+      connection: 'connecting',
+      fractureLog: { regions: 1024, dirty: 16, regionSizeBytes: 65_536, heat: [] },
+    });
+    renderConsole(new MemoryLab({ ...live, mirrors: [marked] }), '/replication/orders');
+    expect(await screen.findByText(/The copy at north misses: at most 1 MiB/)).toBeDefined();
+    expect(screen.queryByText(/A failover now would lose/)).toBeNull();
+  });
+
+  test('an address that is no proper address shows the page of an unknown relationship', async () => {
+    renderConsole(new MemoryLab(calm()), '/replication/%E0%A4%A');
+    expect(await find('link', 'All relationships')).toBeDefined();
+  });
+
   test('a refusal keeps the sheet open with what was typed', async () => {
     const lab = new MemoryLab(disaster());
     const { user } = renderConsole(lab, '/replication/payroll');
@@ -168,6 +211,24 @@ describe('faults', () => {
     await user.click(within(dialog).getByRole('button', { name: 'Inject' }));
     expect(await screen.findByText('Injected by a test.')).toBeDefined();
     expect(lab.asked[0]).toMatchObject({ input: { fault: { kind: 'site-loss', site: 'north' }, confirm: 'north' } });
+  });
+
+  test('an emptied field is no zero: nothing can be injected with it, and a bandwidth is asked for in KiB a second', async () => {
+    const lab = new MemoryLab(calm());
+    const { user } = renderConsole(lab, '/faults');
+    const inject = await find('button', 'Inject Link bandwidth');
+    const field = screen.getByRole('textbox', { name: 'Bandwidth' });
+    await user.clear(field);
+    expect(inject).toHaveProperty('disabled', true);
+    await user.type(field, '512');
+    await user.click(inject);
+    const dialog = await find('dialog', 'Link bandwidth: north-south');
+    expect(
+      within(dialog).getByText('lockstep fault inject link-bandwidth north-south --bandwidth 512KiB'),
+    ).toBeDefined();
+    await user.click(within(dialog).getByRole('button', { name: 'Inject' }));
+    await vi.waitFor(() => expect(lab.asked).toHaveLength(1));
+    expect(lab.asked[0]).toMatchObject({ input: { fault: { kind: 'link-bandwidth', bytesPerSecond: 524_288 } } });
   });
 
   test('heal all clears everything that is broken', async () => {

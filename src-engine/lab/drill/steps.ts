@@ -30,6 +30,9 @@ const CRASH_PHASES: readonly CpPhase[] = CP_PHASES.filter(
   (phase) => phase !== 'seal' && phase !== 'done' && phase !== 'free',
 );
 const POLL_MS = 50;
+const LEVELS = { raid0: 'RAID-0', raid1: 'RAID-1', raid10: 'RAID-1+0', raid5: 'RAID-5', raid6: 'RAID-6' } as const;
+
+const mebibytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 
 const STEPS: Readonly<Record<DrillStepId, (context: StepContext) => Promise<StepFacts>>> = {
   prepare,
@@ -99,11 +102,11 @@ async function prepare(context: StepContext): Promise<StepFacts> {
   return [
     {
       label: 'Source',
-      value: `${shown.source.volume} at ${shown.source.site}, ${source.level} of ${source.slots.length} disks`,
+      value: `${shown.source.volume} at ${shown.source.site}, ${LEVELS[source.level]} of ${source.slots.length} disks`,
     },
     {
       label: 'Destination',
-      value: `${shown.destination.volume} at ${shown.destination.site}, ${destination.level} of ${destination.slots.length} disks`,
+      value: `${shown.destination.volume} at ${shown.destination.site}, ${LEVELS[destination.level]} of ${destination.slots.length} disks`,
     },
   ];
 }
@@ -155,7 +158,7 @@ async function synchronize(context: StepContext): Promise<StepFacts> {
   const shown = context.lab.mirrors.present(mirrorOf(context));
   return [
     { label: 'Image', value: shown.imageState },
-    { label: 'Lag', value: `${shown.lag.writes} writes` },
+    { label: 'Lag', value: `${shown.lag.writes} write${shown.lag.writes === 1 ? '' : 's'}` },
   ];
 }
 
@@ -375,8 +378,8 @@ async function differences(context: StepContext): Promise<StepFacts> {
   const bytes = preview.overwritten?.bytes ?? 0;
   return [
     { label: 'Regions that may differ', value: String(regions) },
-    { label: 'Bytes at most', value: String(bytes) },
-    { label: 'Volume', value: String(sourceOf(context).sizeBytes) },
+    { label: 'At most', value: mebibytes(bytes) },
+    { label: 'Volume', value: mebibytes(sourceOf(context).sizeBytes) },
   ];
 }
 
@@ -393,7 +396,7 @@ async function reverseResync(context: StepContext): Promise<StepFacts> {
   measure(context, { reverseResync: measured });
   return [
     { label: 'Regions differing', value: String(measured.regionsDiffering) },
-    { label: 'Bytes copied', value: `${measured.bytesCopied} of ${measured.bytesVolume}` },
+    { label: 'Copied', value: `${mebibytes(measured.bytesCopied)} of ${mebibytes(measured.bytesVolume)}` },
     { label: 'Time', value: `${Math.round(ms)} ms` },
   ];
 }

@@ -26,12 +26,14 @@ interface Asked {
 
 function Injector({ kind, onAsk }: { kind: FaultKind; onAsk(asked: Asked): void }): ReactElement {
   const { t } = useTranslation();
-  const { target: noun, parameter, initial } = kinds[kind];
+  const { target: noun, parameter, initial, least } = kinds[kind];
   const targets = useTargets(noun, useLabInfo().data);
   const [picked, setPicked] = useState<string | null>(null);
   const [value, setValue] = useState<number | string>(initial);
   const target = picked !== null && targets.includes(picked) ? picked : (targets[0] ?? null);
-  const figure = typeof value === 'number' ? value : Number(value);
+  // An emptied field is no zero.
+  const figure = typeof value === 'number' ? value : value.trim() === '' ? Number.NaN : Number(value);
+  const valid = Number.isFinite(figure) && figure >= (least ?? -Infinity);
   return (
     <section className={classes['kind']} aria-label={t(`fault.${kind}.title`)}>
       <h3>{t(`fault.${kind}.title`)}</h3>
@@ -54,12 +56,14 @@ function Injector({ kind, onAsk }: { kind: FaultKind; onAsk(asked: Asked): void 
             onChange={setValue}
             suffix={` ${t(`fault.unit.${parameter}`)}`}
             thousandSeparator=" "
+            allowDecimal={false}
+            {...(least === undefined ? {} : { min: least })}
           />
         )}
         <Button
           variant="default"
           aria-label={t('fault.preview', { fault: t(`fault.${kind}.title`) })}
-          disabled={target === null || !Number.isFinite(figure)}
+          disabled={target === null || !valid}
           onClick={() => target !== null && onAsk({ kind, target, parameter: figure })}
         >
           {t('fault.inject')}

@@ -6,13 +6,20 @@ export type TargetNoun = 'server' | 'site' | 'link' | 'lab';
 /** What each kind breaks and which figure it takes. */
 export const kinds: Record<
   FaultKind,
-  { target: TargetNoun; parameter: 'ms' | 'bytesPerSecond' | 'seconds' | null; initial: number; typed: boolean }
+  {
+    target: TargetNoun;
+    parameter: 'ms' | 'kibPerSecond' | 'seconds' | null;
+    initial: number;
+    /** Smallest value that means something; a clock may jump back. */
+    least?: number;
+    typed: boolean;
+  }
 > = {
   'server-crash': { target: 'server', parameter: null, initial: 0, typed: false },
   'site-loss': { target: 'site', parameter: null, initial: 0, typed: true },
   'link-cut': { target: 'link', parameter: null, initial: 0, typed: false },
-  'link-latency': { target: 'link', parameter: 'ms', initial: 50, typed: false },
-  'link-bandwidth': { target: 'link', parameter: 'bytesPerSecond', initial: 1_048_576, typed: false },
+  'link-latency': { target: 'link', parameter: 'ms', initial: 50, least: 0, typed: false },
+  'link-bandwidth': { target: 'link', parameter: 'kibPerSecond', initial: 1024, least: 1, typed: false },
   'lab-power-loss': { target: 'lab', parameter: null, initial: 0, typed: true },
   'clock-jump': { target: 'lab', parameter: 'seconds', initial: 3600, typed: false },
 };
@@ -30,7 +37,7 @@ export function specOf(kind: FaultKind, target: string, parameter: number): Faul
     case 'link-latency':
       return { kind, link: target, latencyMs: parameter };
     case 'link-bandwidth':
-      return { kind, link: target, bytesPerSecond: parameter };
+      return { kind, link: target, bytesPerSecond: Math.round(parameter * 1024) };
     case 'lab-power-loss':
       return { kind };
     case 'clock-jump':
@@ -44,7 +51,7 @@ export function commandOf(kind: FaultKind, target: string, parameter: number): s
     case 'link-latency':
       return `lockstep fault inject ${kind} ${target} --ms ${parameter}`;
     case 'link-bandwidth':
-      return `lockstep fault inject ${kind} ${target} --bandwidth ${parameter}`;
+      return `lockstep fault inject ${kind} ${target} --bandwidth ${parameter}KiB`;
     case 'clock-jump':
       return `lockstep fault inject ${kind} --seconds ${parameter}`;
     case 'lab-power-loss':

@@ -138,6 +138,9 @@ function Charts(): ReactElement {
     label: mark.message,
     tone: mark.kind.startsWith('fault') ? 'bad' : 'busy',
   }));
+  // Without writes there is no latency: the figure of the last one would pass for one of now.
+  const whileWriting = (values: readonly (number | null)[]): (number | null)[] =>
+    values.map((value, index) => ((series.writesPerSecond[index] ?? 0) > 0 ? value : null));
   const shared = { times: series.at, marks, windowMs: WINDOW_SECONDS * 1000 };
   return (
     <div className={classes['charts']}>
@@ -165,8 +168,8 @@ function Charts(): ReactElement {
         title={t('overview.charts.latency')}
         format={units.durationMs}
         series={[
-          { label: 'p50', colour: 'series-1', values: series.latencyP50Ms },
-          { label: 'p99', colour: 'series-3', values: series.latencyP99Ms },
+          { label: 'p50', colour: 'series-1', values: whileWriting(series.latencyP50Ms) },
+          { label: 'p99', colour: 'series-3', values: whileWriting(series.latencyP99Ms) },
         ]}
       />
     </div>

@@ -116,10 +116,10 @@ function LinkLine({ link, left }: { link: Link; left: string }): ReactElement {
         <path d="M106 5.500 112 10l-6 4.500M14 19.500 8 24l6 4.500" className={classes['linkHead']} />
       </svg>
       <span className={classes['linkRate']} title={t('link.there')}>
-        → {units.bytesPerSecond(right)}
+        → {units.bytesPerSecond(up ? right : null)}
       </span>
       <span className={classes['linkRate']} title={t('link.back')}>
-        ← {units.bytesPerSecond(back)}
+        ← {units.bytesPerSecond(up ? back : null)}
       </span>
       <span className="dim">
         {units.durationMs(link.latencyMs)}

@@ -33,7 +33,13 @@ function badness(loss: Loss): number {
 
 /** The three questions, answered from what the engine says of each relationship. Pure. */
 export function answer(mirrors: readonly Mirror[]): Answers {
-  const counts: Record<Protection, number> = { synchronized: 0, 'catching-up': 0, fractured: 0, unprotected: 0 };
+  const counts: Record<Protection, number> = {
+    synchronized: 0,
+    'catching-up': 0,
+    fractured: 0,
+    unserved: 0,
+    unprotected: 0,
+  };
   for (const mirror of mirrors) counts[protectionOf(mirror)] += 1;
   const total = mirrors.length;
   const able = mirrors.filter(allowed).length;
@@ -50,7 +56,7 @@ export function answer(mirrors: readonly Mirror[]): Answers {
       ? 'idle'
       : counts.unprotected > 0
         ? 'bad'
-        : counts.fractured > 0
+        : counts.fractured + counts.unserved > 0
           ? 'warn'
           : counts['catching-up'] > 0
             ? 'busy'

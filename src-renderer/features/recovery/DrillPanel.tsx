@@ -2,7 +2,16 @@ import { Button, Checkbox, Select } from '@mantine/core';
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Drill } from '../../../src-engine/contract/index.ts';
-import { explain, mergeById, requestId, rpc, useAction, useLive, useMirrorByName } from '../../client/index.ts';
+import {
+  explain,
+  mergeById,
+  requestId,
+  rpc,
+  useAction,
+  useLabInfo,
+  useLive,
+  useMirrorByName,
+} from '../../client/index.ts';
 import { Badge, Callout, Icon, Meter, Panel, PreviewSheet, units } from '../../shared/index.ts';
 import { Pair } from '../replication/index.ts';
 import { drillLook, isOpen, stepLook } from './drill-look.ts';
@@ -59,9 +68,15 @@ function StepRow({ step, index, current }: { step: Step; index: number; current:
   );
 }
 
+/** As a shell reads it. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
+
 function StartDrill(): ReactElement {
   const { t } = useTranslation();
   const mirrors = useLive((state) => state.mirrors);
+  const directory = useLabInfo().data?.directory ?? '';
   const [asking, setAsking] = useState(false);
   const [guided, setGuided] = useState(true);
   const [chosen, setChosen] = useState<string | null>(null);
@@ -108,7 +123,7 @@ function StartDrill(): ReactElement {
             ],
             facts: [],
             warning: t('drill.warning', { volume: mirror.source.volume }),
-            command: `lockstep drill --lab ${t('drill.labPlaceholder')}`,
+            command: `lockstep drill --lab ${quoted(directory)}`,
             confirm: null,
           }}
           onConfirm={() => start.mutate(mirror.name, { onSuccess: () => setAsking(false) })}

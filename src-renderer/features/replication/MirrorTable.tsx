@@ -1,9 +1,10 @@
+import type { TFunction } from 'i18next';
 import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 import type { Mirror } from '../../../src-engine/contract/index.ts';
 import { useLive } from '../../client/index.ts';
-import { ConditionBadge, DenseTable, ImageStateBadge, Meter, units, type Column } from '../../shared/index.ts';
+import { ConditionBadge, DenseTable, ImageStateBadge, Meter, lossOf, units, type Column } from '../../shared/index.ts';
 import classes from './replication.module.css';
 
 function Direction({ mirror }: { mirror: Mirror }): ReactElement {
@@ -15,6 +16,16 @@ function Direction({ mirror }: { mirror: Mirror }): ReactElement {
       {mirror.destination.site}
     </span>
   );
+}
+
+/** In flight: counted writes. Of a pair that is fractured only the marked regions are known, an upper bound. */
+function lagText(t: TFunction, mirror: Mirror): string {
+  const { fractureLog, lag } = mirror;
+  const { dirty, regionSizeBytes } = fractureLog;
+  if (lossOf(mirror).kind === 'unknown') return t('mirror.lagUnknown');
+  return dirty > 0
+    ? t('mirror.lagAtMost', { bytes: units.bytes(dirty * regionSizeBytes) })
+    : t('report.writes', { count: lag.writes, text: units.count(lag.writes) });
 }
 
 export function MirrorTable({ compact = false, filter = '' }: { compact?: boolean; filter?: string }): ReactElement {
@@ -78,23 +89,14 @@ export function MirrorTable({ compact = false, filter = '' }: { compact?: boolea
     },
     {
       id: 'lag',
-      title: t('mirror.lagWrites'),
-      value: (row) => row.lag.writes,
-      cell: (row) => units.count(row.lag.writes),
+      title: t('mirror.lag'),
+      value: (row) => row.lag.bytes,
+      cell: (row) => lagText(t, row),
       align: 'right',
-      widthPx: 92,
+      widthPx: 104,
     },
   ];
   const wide: Column<Mirror>[] = [
-    {
-      id: 'lagBytes',
-      title: t('mirror.lagBytes'),
-      value: (row) => row.lag.bytes,
-      cell: (row) => units.bytes(row.lag.bytes),
-      align: 'right',
-      widthPx: 92,
-      hideBelowPx: 1160,
-    },
     {
       id: 'lagTime',
       title: t('mirror.lagTime'),

@@ -64,7 +64,7 @@ function Image({ mirror, side }: { mirror: Mirror; side: SideName }): ReactEleme
               ),
           },
           { label: t('pair.role'), value: volume === undefined ? '–' : t(`volumeState.${volume.state}`) },
-          { label: t('pair.cp'), value: units.count(volume?.cp), mono: true },
+          { label: t('pair.cp'), value: units.count(server?.state === 'up' ? volume?.cp : null), mono: true },
           // A secondary numbers nothing itself: its sequence is the primary's, up to the consistency point above.
           {
             label: t('pair.sequence'),

@@ -57,6 +57,18 @@ function lossText(t: TFunction, loss: Loss): string {
   }
 }
 
+/** What a failover would lose; where no failover can be (the copy is away), what the copy misses. */
+function exposure(t: TFunction, mirror: Mirror): string {
+  const loss = lossText(t, lossOf(mirror));
+  if (mirror.acting === null || mirror.connection === 'connected') return t('mirror.wouldLose', { loss });
+  const copy = mirror.direction === 'forward' ? mirror.destination : mirror.source;
+  return t('mirror.copyMisses', { site: copy.site, loss });
+}
+
+function conditionNames(t: TFunction, codes: MirrorHistory['conditions']): string {
+  return [...new Set(codes)].map((code) => t(`condition.${code}`)).join(', ');
+}
+
 function Conditions({ mirror }: { mirror: Mirror }): ReactElement {
   const { t } = useTranslation();
   return (
@@ -147,7 +159,7 @@ function LagChart({ mirror }: { mirror: Mirror }): ReactElement {
   const history = useMirrorHistory(mirror.name).data ?? [];
   const marks: Mark[] = history.map((one) => ({
     at: new Date(one.at).getTime(),
-    label: one.message,
+    label: `${t(`imageState.${one.to}`)}${one.conditions.length === 0 ? '' : `: ${conditionNames(t, one.conditions)}`}`,
     tone: one.to === 'Synchronized' ? 'ok' : 'warn',
   }));
   if (lag === undefined) return <p className="dim">{t('common.loading')}</p>;
@@ -156,9 +168,10 @@ function LagChart({ mirror }: { mirror: Mirror }): ReactElement {
     <div className={classes['lagCharts']}>
       <TimeSeries
         {...shared}
-        title={t('mirror.lagWrites')}
-        format={units.si}
-        series={[{ label: t('mirror.now'), colour: 'series-1', values: lag.writes }]}
+        title={t('mirror.lagBytes')}
+        binary
+        format={units.bytes}
+        series={[{ label: t('mirror.now'), colour: 'series-1', values: lag.bytes }]}
       />
       <TimeSeries
         {...shared}
@@ -270,9 +283,9 @@ function History({ mirror }: { mirror: Mirror }): ReactElement {
     },
     {
       id: 'message',
-      title: t('common.what'),
-      value: (row) => row.message,
-      cell: (row) => <span title={row.message}>{row.message}</span>,
+      title: t('mirror.conditions'),
+      value: (row) => conditionNames(t, row.conditions),
+      cell: (row) => <span title={row.message}>{conditionNames(t, row.conditions) || '–'}</span>,
     },
     {
       id: 'event',
@@ -350,12 +363,11 @@ export function RelationshipPage(): ReactElement {
             ))}
         </>
       }
-      lead={t('mirror.lead', {
+      lead={`${t('mirror.lead', {
         mode: t(`mode.${mirror.mode}`),
         policy: t(`policy.${mirror.policy}`),
         recovery: t(`recoveryPolicy.${mirror.recovery}`),
-        loss: lossText(t, lossOf(mirror)),
-      })}
+      })} ${exposure(t, mirror)}`}
     >
       <Pair mirror={mirror} />
       <SyncFacts mirror={mirror} />
@@ -364,7 +376,7 @@ export function RelationshipPage(): ReactElement {
           {machine === undefined ? (
             <p className="dim">{t('common.loading')}</p>
           ) : (
-            <StateDiagram machine={machine} mirror={mirror} pointed={pointed} />
+            <StateDiagram machine={machine} mirror={mirror} pointed={pointed} onAct={setActing} />
           )}
         </Panel>
         <div className={classes['stack']}>
