@@ -78,6 +78,9 @@ export class DiskImage {
   readonly counters: DiskCounters = { reads: 0, writes: 0, syncs: 0, readErrors: 0, writeErrors: 0 };
   #file: StorageFile | null;
   #failure: string | null;
+  /** The sync that has begun, and the one that begins after it. */
+  #running: Promise<void> | null = null;
+  #following: Promise<void> | null = null;
 
   constructor(slot: number, sizeBytes: number, file: StorageFile | null, failure: string | null) {
     this.slot = slot;
@@ -112,7 +115,28 @@ export class DiskImage {
     }
   }
 
-  async sync(): Promise<void> {
+  /** Callers that come while a sync runs share the next one: a hundred stages that finish together cost two. */
+  sync(): Promise<void> {
+    if (this.#running === null) return this.#startSync();
+    if (this.#following === null) {
+      // Not after a failed one: what that dropped would look durable (a failed sync is never retried).
+      const following = this.#running.then(() => this.#startSync());
+      this.#following = following;
+      // Set free before anyone who waits for it goes on: it has begun, so it covers no write that comes now.
+      this.#running.then(() => { this.#following = null; }, () => { this.#following = null; });
+    }
+    return this.#following;
+  }
+
+  #startSync(): Promise<void> {
+    const running = this.#syncFile().finally(() => {
+      if (this.#running === running) this.#running = null;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #syncFile(): Promise<void> {
     const file = this.#usable();
     this.counters.syncs++;
     try {
