@@ -186,15 +186,15 @@ export class Servers {
   }
 
   /**
-   * A server that suspended because the file system was full starts anew once there is room: everything acknowledged is
-   * in its log (scenario 68).
+   * A server that could not wait in place because the file system was full (it was starting, or a sync failed) starts
+   * anew once there is room: everything acknowledged is in its log (scenario 68).
    */
   resumeSuspended(): void {
     const { topology } = this.#environment;
     for (const server of topology.servers.list()) {
       const unit = this.unitOf(server.id);
       const state = unit.face?.status().state;
-      if (state?.kind !== 'suspended' || !OUT_OF_SPACE.test(state.reason) || this.#resuming.has(server.id)) continue;
+      if (state?.kind !== 'suspended' || state.inPlace === true || !OUT_OF_SPACE.test(state.reason) || this.#resuming.has(server.id)) continue;
       this.#resuming.add(server.id);
       void this.#resume(server, state.reason).finally(() => this.#resuming.delete(server.id));
     }

@@ -55,6 +55,9 @@ describe.skipIf(!mounted)('a full file system', () => {
     const kinds = (await client.event.list({ limit: 200 })).events.map((event) => event.kind);
     expect(kinds).toContain('server/suspended');
     expect(kinds).toContain('server/resumed');
+    // In place: no server was started anew.
+    const starts = kinds.filter((kind) => kind === 'server/up').length;
+    expect(starts).toBe((await client.server.list({})).length);
     for (const ledger of ledgers) {
       expect(await ledger.verify(client)).toEqual([]);
       expect(await ledger.verify(client, `${ledger.volume}-copy`)).toEqual([]);

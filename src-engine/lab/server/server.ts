@@ -8,6 +8,7 @@ import { readIdentity, writeIdentity } from './identity.ts';
 import { applyControlRecord } from './recovery.ts';
 import { RelationshipDesk } from './desk.ts';
 import { openFrozenView } from './frozen-view.ts';
+import { Suspension } from './suspension.ts';
 import type {
   ActionOptions, ActionOutcome, ActionPreview, HostVolume, PoolStatus, RelationshipStatus, ServerDependencies, ServerEvent, ServerState, ServerStatus, Severity, StorageServerFace, VolumeStatus,
 } from './types.ts';
@@ -41,6 +42,7 @@ export class StorageServer implements StorageServerFace {
   private readonly volumesById = new Map<string, LoggedVolume>();
   private readonly poolIdOf = new Map<string, string>();
   private readonly cache: CleanCache;
+  private readonly suspension = new Suspension(() => this.volumesById.values());
   private epochs: Record<string, number> = {};
   private backToBackSinceMs: number | null = null;
   private advanceScheduled = false;
@@ -118,6 +120,7 @@ export class StorageServer implements StorageServerFace {
     await replication.drainRecovered();
     await this.releaseViews();
     this.state = { kind: 'up' };
+    for (const { pool } of this.pools.values()) this.waitForRoom(pool);
     this.admit();
     this.points?.startTimer();
     replication.start();
@@ -316,6 +319,8 @@ export class StorageServer implements StorageServerFace {
     if (this.state.kind !== 'up') return;
     this.state = { kind: 'stopping' };
     for (const volume of this.volumesById.values()) volume.setGate({ kind: 'held', reason: 'the server stops' });
+    // What cannot be written now stays in the log.
+    for (const { pool } of this.pools.values()) pool.waitForRoom(null);
     try {
       if (this.points?.failed === false) await this.points.request('shutdown');
     } catch (error) {
@@ -436,6 +441,38 @@ export class StorageServer implements StorageServerFace {
     for (const volume of this.volumesById.values()) volume.retryWaiting();
   }
 
+  private waitForRoom(pool: Pool): void {
+    pool.waitForRoom((reason) => {
+      this.roomChanged(pool.id, reason);
+    });
+  }
+
+  /** Scenario 68: a consistency point that finds no room in the file system waits in place, and goes on in place. */
+  private roomChanged(poolId: string, reason: string | null): void {
+    const change = this.suspension.change(poolId, reason);
+    if (change === 'begins' && this.state.kind === 'up') {
+      const why = reason ?? 'no space';
+      this.state = { kind: 'suspended', reason: why, inPlace: true };
+      this.deps.runtime.covered('server/suspended-in-place');
+      this.event('server/suspended', 'emergency', this.id, `a consistency point waits for room: ${why}`);
+      this.suspension.close(`suspended: ${why}`);
+    } else if (change === 'ends' && this.state.kind === 'suspended' && this.state.inPlace === true) {
+      this.state = { kind: 'up' };
+      this.deps.runtime.covered('server/resumed-in-place');
+      this.event('server/resumed', 'notice', this.id, `${this.deps.name} serves again: the file system has room`);
+      this.suspension.reopen((volumeId) => {
+        this.admitVolume(volumeId);
+      });
+      // Volumes that were created or decided about meanwhile.
+      for (const id of this.volumesById.keys()) this.admitVolume(id);
+    }
+  }
+
+  /** Nothing that needs a label of its own is begun while labels cannot be written: it would wait without a word. */
+  private needRoom(): void {
+    if (this.state.kind === 'suspended') throw new VolumeError('volume/suspended', `${this.deps.name} is suspended: ${this.state.reason}`);
+  }
+
   private suspend(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     if (this.state.kind === 'stopping') return;
@@ -500,6 +537,7 @@ export class StorageServer implements StorageServerFace {
   async createPool(spec: { readonly id: string; readonly name: string; readonly arrayId: string; readonly groups: readonly { readonly level: string; readonly slots: readonly number[]; readonly unitBlocks: number }[] }): Promise<void> {
     const shelf = this.deps.shelves.get(spec.arrayId);
     if (shelf === undefined) throw new RefusedStart('server/no-array', `the array ${spec.arrayId} cannot be reached`);
+    this.needRoom();
     const epoch = shelf.epoch(spec.id) + 1;
     this.epochs[spec.id] = epoch;
     await writeIdentity(this.deps.logStorage, this.deps.runtime, { logId: this.openLog().logId, epochs: this.epochs });
@@ -507,6 +545,7 @@ export class StorageServer implements StorageServerFace {
     const handle = shelf.handle({ poolId: spec.id, serverId: this.id, epoch });
     const pool = await Pool.create({ runtime: this.deps.runtime, handle }, spec as Parameters<typeof Pool.create>[1]);
     this.pools.set(spec.id, { pool, handle });
+    this.waitForRoom(pool);
   }
 
   volumes(): readonly VolumeStatus[] {
@@ -520,6 +559,7 @@ export class StorageServer implements StorageServerFace {
   }
 
   async createVolume(spec: { readonly id: string; readonly name: string; readonly poolId: string; readonly sizeBytes: number }): Promise<void> {
+    this.needRoom();
     const open = this.pools.get(spec.poolId);
     if (open === undefined) throw new VolumeError('volume/offline', `no pool ${spec.poolId} on ${this.deps.name}`);
     await open.pool.commit({ create: [{ id: spec.id, name: spec.name, sizeBlocks: Math.ceil(spec.sizeBytes / 4096), policy: 'logged', attributes: {} }] });
@@ -528,10 +568,12 @@ export class StorageServer implements StorageServerFace {
   }
 
   async growVolume(volumeId: string, sizeBytes: number): Promise<void> {
+    this.needRoom();
     await this.poolOf(volumeId).commit({ resize: [{ volumeId, sizeBlocks: Math.ceil(sizeBytes / 4096) }] });
   }
 
   async removeVolume(volumeId: string): Promise<void> {
+    this.needRoom();
     const volume = this.volumeOf(volumeId);
     volume.setGate({ kind: 'closed', code: 'volume/offline', message: 'the volume is being deleted' });
     await this.consistencyPoint('admin');
@@ -544,7 +586,8 @@ export class StorageServer implements StorageServerFace {
   hostVolume(volumeId: string): HostVolume {
     const volume = this.volumeOf(volumeId);
     const readable = (): void => {
-      if (volume.gate.kind === 'closed') throw new VolumeError(volume.gate.code, volume.gate.message);
+      // A volume that only waits for room can be read.
+      if (volume.gate.kind === 'closed' && !(volume.gate.code === 'volume/suspended' && this.state.kind === 'suspended' && this.state.inPlace === true)) throw new VolumeError(volume.gate.code, volume.gate.message);
     };
     return {
       id: volumeId,
@@ -561,7 +604,8 @@ export class StorageServer implements StorageServerFace {
     };
   }
 
-  frozenView(volumeId: string): ReturnType<StorageServerFace['frozenView']> {
+  async frozenView(volumeId: string): ReturnType<StorageServerFace['frozenView']> {
+    this.needRoom();
     const volume = this.volumeOf(volumeId);
     const name = `${VIEW_PREFIX}${this.deps.runtime.random.id()}`;
     return openFrozenView({ name, volume, pool: this.poolOf(volumeId), rel: this.relationshipOfVolume(volumeId) ?? null, consistencyPoint: (trigger) => this.consistencyPoint(trigger) });
@@ -573,6 +617,7 @@ export class StorageServer implements StorageServerFace {
   }
 
   async createRelationship(spec: Parameters<StorageServerFace['createRelationship']>[0]): Promise<ActionOutcome> {
+    this.needRoom();
     const desk = this.openDesk();
     return desk.create(this.volumeOf(spec.volumeId), spec);
   }
@@ -586,6 +631,7 @@ export class StorageServer implements StorageServerFace {
   }
 
   async act(relationshipId: string, action: string, options: ActionOptions): Promise<ActionOutcome> {
+    this.needRoom();
     return this.openDesk().act(this.relationshipOf(relationshipId), action, options);
   }
 

@@ -72,7 +72,12 @@ export type ServerState =
   | { readonly kind: 'up' }
   | { readonly kind: 'stopping' }
   /** Log device full or failed, pool out of space: hosts get an error, nothing acknowledged is lost. */
-  | { readonly kind: 'suspended'; readonly reason: string }
+  | {
+      readonly kind: 'suspended';
+      readonly reason: string;
+      /** Goes on by itself as soon as the file system has room; nothing has to be started anew. */
+      readonly inPlace?: true;
+    }
   /** The server does not serve: disks, log and epochs contradict each other (W4), or a newer format. */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string };
 
