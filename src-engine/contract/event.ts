@@ -1,11 +1,16 @@
 import { eventIterator } from '@orpc/contract';
 import { z } from 'zod';
-import { countSchema, instantSchema, LIMITS, query } from './common.ts';
+import { countSchema, instantSchema, LIMITS, mutation, query, requestIdSchema } from './common.ts';
 
 /** In falling order. */
 export const SEVERITIES = ['emergency', 'alert', 'critical', 'error', 'warning', 'notice', 'info', 'debug'] as const;
 export const severitySchema = z.enum(SEVERITIES);
 export type Severity = z.infer<typeof severitySchema>;
+
+/** An event that severe or more is an alert: it stays open until somebody acknowledges it. */
+export const ALERT_SEVERITY: Severity = 'warning';
+export const isAlert = (severity: Severity): boolean =>
+  SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(ALERT_SEVERITY);
 
 export const eventSchema = z.object({
   /** Dense, from 1. */
@@ -18,6 +23,8 @@ export const eventSchema = z.object({
   subject: z.string(),
   message: z.string(),
   details: z.record(z.string(), z.unknown()).optional(),
+  /** Of an alert: who has seen it and when. Absent: nobody yet, or no alert. */
+  acknowledged: z.object({ at: instantSchema, by: z.string() }).optional(),
 });
 export type LabEvent = z.infer<typeof eventSchema>;
 
@@ -28,6 +35,8 @@ const filter = {
   subject: z.string().max(128).optional(),
   /** Exact kind, or all of an area (`fault`). */
   kind: z.string().max(64).optional(),
+  /** Only alerts that nobody acknowledged. */
+  open: z.boolean().optional(),
 };
 
 export const eventContract = {
@@ -45,6 +54,16 @@ export const eventContract = {
         .optional(),
     )
     .output(z.object({ events: z.array(eventSchema), firstId: countSchema, lastId: countSchema })),
+  /** The named alerts, or all up to an id. Those acknowledged before stay as they are; the answer counts the others. */
+  acknowledge: mutation
+    .route({ method: 'POST', path: '/events/acknowledge', summary: 'Acknowledge alerts', tags: ['event'] })
+    .input(
+      z.union([
+        z.strictObject({ events: z.array(z.number().int().min(1)).min(1).max(1000), requestId: requestIdSchema }),
+        z.strictObject({ through: z.number().int().min(1), requestId: requestIdSchema }),
+      ]),
+    )
+    .output(z.object({ acknowledged: countSchema })),
   /** Every event after `after` (default: from now on), in order, without gaps; ends with the host. */
   follow: query
     .route({

@@ -1,8 +1,9 @@
 /** The ordered stream of events: persisted before anybody sees them, dense ids, resumable from any id that is kept. */
 import type { LabEvent, Severity } from '../contract/index.ts';
-import { SEVERITIES } from '../contract/index.ts';
+import { ALERT_SEVERITY, isAlert, SEVERITIES } from '../contract/index.ts';
 import type { Catalog, EventRow } from './catalog/index.ts';
 import { instant } from './instant.ts';
+import { refuse } from './refused.ts';
 
 export interface NewEvent {
   readonly kind: string;
@@ -17,6 +18,8 @@ export interface EventFilter {
   readonly severity?: Severity | undefined;
   readonly subject?: string | undefined;
   readonly kind?: string | undefined;
+  /** Only alerts that nobody acknowledged. */
+  readonly open?: boolean | undefined;
 }
 
 const PAGE = 200;
@@ -86,6 +89,46 @@ export class EventStream {
     return found;
   }
 
+  /** The named alerts, or all up to an id; how many were still open. Whoever follows hears of it as an event. */
+  acknowledge(which: { readonly events: readonly number[] } | { readonly through: number }, by: string): number {
+    const ids =
+      'events' in which
+        ? which.events.map((id) => this.#alert(id))
+        : this.page({ after: 0, limit: Number.MAX_SAFE_INTEGER, open: true })
+            .map((event) => event.id)
+            .filter((id) => id <= which.through);
+    const fresh = [...new Set(ids)].filter((id) => this.#catalog.event(id)?.acknowledged === null);
+    if (fresh.length === 0) return 0;
+    const atMs = this.#wallMs();
+    this.#catalog.transaction(() => {
+      for (const id of fresh) this.#catalog.acknowledgeEvent(id, atMs, by);
+    });
+    this.append({
+      kind: 'alert/acknowledged',
+      severity: 'info',
+      subject: 'lab/alerts',
+      message: `${fresh.length} ${fresh.length === 1 ? 'alert was' : 'alerts were'} acknowledged`,
+      details: { events: fresh, by },
+    });
+    return fresh.length;
+  }
+
+  #alert(id: number): number {
+    const event = this.#catalog.event(id);
+    if (event === null)
+      refuse('event/not-found', `There is no event ${id}.`, 'List the events to see their ids.', { field: 'events' });
+    if (!isAlert(event.severity))
+      refuse(
+        'event/no-alert',
+        `Event ${id} is of severity ${event.severity}: there is nothing to acknowledge.`,
+        `Alerts are of severity ${ALERT_SEVERITY} or more.`,
+        {
+          field: 'events',
+        },
+      );
+    return id;
+  }
+
   /** Every event after `after` in order, without gaps; ends when the lab closes or `signal` fires. */
   async *follow(
     options: { readonly after?: number | undefined } & EventFilter,
@@ -127,12 +170,16 @@ function present(row: EventRow): LabEvent {
     subject: row.subject,
     message: row.message,
     ...(row.details === null ? {} : { details: row.details }),
+    ...(row.acknowledged === null
+      ? {}
+      : { acknowledged: { at: instant(row.acknowledged.atMs), by: row.acknowledged.by } }),
   };
 }
 
 function matches(row: EventRow, filter: EventFilter): boolean {
   if (filter.severity !== undefined && SEVERITIES.indexOf(row.severity) > SEVERITIES.indexOf(filter.severity))
     return false;
+  if (filter.open === true && (!isAlert(row.severity) || row.acknowledged !== null)) return false;
   if (filter.subject !== undefined && row.subject !== filter.subject && !row.subject.startsWith(`${filter.subject}/`))
     return false;
   return filter.kind === undefined || row.kind === filter.kind || row.kind.startsWith(`${filter.kind}/`);

@@ -17,6 +17,8 @@ export interface OpenLabRequest {
   /** Present: a new lab is made there; refused where one is. */
   readonly create?: { readonly demo?: 'two-site' | undefined; readonly name?: string | undefined };
   readonly process: HostProcess;
+  /** Resolve only once the servers that can reach each other have met, at most after the peer wait. */
+  readonly settled?: boolean;
   /** For tests and benchmarks. */
   readonly settings?: Partial<ServerSettings>;
   readonly demoSizes?: DemoSizes;
@@ -31,12 +33,13 @@ export interface OpenedLab {
 
 /** Throws `Refused` (its `refusal` is the contract's) where the lab cannot be opened or made. */
 export async function openLab(request: OpenLabRequest): Promise<OpenedLab> {
-  const { process, ...options } = request;
+  const { process, settled, ...options } = request;
   const lab = await Lab.open({
     ...options,
     machine: nodeMachine(process),
     makeServer: (dependencies) => new StorageServer(dependencies),
   });
+  if (settled === true) await lab.meetings();
   return {
     lab,
     router: createRouter(lab),

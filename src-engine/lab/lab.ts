@@ -297,6 +297,13 @@ export class Lab {
     this.#changed();
   }
 
+  /** As `handshakes`, but nobody waits for a server that is not there. */
+  async meetings(): Promise<void> {
+    await this.servers.handshakes('present');
+    this.mirrors.history.observe();
+    this.#changed();
+  }
+
   async info(): Promise<LabInfo> {
     const freeBytes = await this.storage.freeBytes();
     return {

@@ -194,7 +194,13 @@ export class Servers {
     for (const server of topology.servers.list()) {
       const unit = this.unitOf(server.id);
       const state = unit.face?.status().state;
-      if (state?.kind !== 'suspended' || state.inPlace === true || !OUT_OF_SPACE.test(state.reason) || this.#resuming.has(server.id)) continue;
+      if (
+        state?.kind !== 'suspended' ||
+        state.inPlace === true ||
+        !OUT_OF_SPACE.test(state.reason) ||
+        this.#resuming.has(server.id)
+      )
+        continue;
       this.#resuming.add(server.id);
       void this.#resume(server, state.reason).finally(() => this.#resuming.delete(server.id));
     }
@@ -228,27 +234,34 @@ export class Servers {
     });
   }
 
-  /** Resolves when no volume waits for a handshake any more, at most after the peer wait. */
-  async handshakes(): Promise<void> {
-    const { topology, clock, settings, ending } = this.#environment;
+  /**
+   * Resolves when no volume waits for a handshake any more, at most after the peer wait. With `present` only pairs whose
+   * servers are up and linked are waited for.
+   */
+  async handshakes(whom: 'all' | 'present' = 'all'): Promise<void> {
+    const { clock, settings, ending } = this.#environment;
     const untilMs = clock.nowMs() + settings.peerWaitMs;
-    while (clock.nowMs() < untilMs && !ending()) {
-      const faces = topology.servers
-        .list()
-        .map((server) => this.unitOf(server.id).face)
-        .filter((face) => face !== null);
-      const waiting = faces.some((face) => face.volumes().some((volume) => volume.state === 'waiting'));
-      const up = new Set(faces.map((face) => face.id));
-      const apart = faces.some((face) =>
-        face
-          .relationships()
-          .some(
-            (status) => up.has(status.peerServerId) && !status.connected && this.#linked(face.id, status.peerServerId),
-          ),
+    while (clock.nowMs() < untilMs && !ending() && this.#apart(whom)) await clock.sleep(20);
+  }
+
+  #apart(whom: 'all' | 'present'): boolean {
+    const faces = this.#environment.topology.servers
+      .list()
+      .map((server) => this.unitOf(server.id).face)
+      .filter((face) => face !== null);
+    const up = new Set(faces.map((face) => face.id));
+    return faces.some((face) => {
+      const waiting = new Set(
+        face.volumes().flatMap((volume) => (volume.state === 'waiting' ? [volume.relationshipId ?? ''] : [])),
       );
-      if (!waiting && !apart) break;
-      await clock.sleep(20);
-    }
+      if (whom === 'all' && waiting.size > 0) return true;
+      return face
+        .relationships()
+        .some(
+          ({ id, peerServerId, connected }) =>
+            up.has(peerServerId) && this.#linked(face.id, peerServerId) && (!connected || waiting.has(id)),
+        );
+    });
   }
 
   #linked(a: string, b: string): boolean {

@@ -11,6 +11,8 @@ import type { Topology, VolumeRecord } from './topology.ts';
 
 const BLOCK = 4096;
 const LEDGERS = 'ledgers/';
+/** What a killed host forgets of a workload's counts at most; the ledger forgets nothing. */
+const SAVE_EVERY_MS = 5_000;
 
 interface StoredWorkload extends Omit<WorkloadShown, 'startedAt' | 'endedAt' | 'operationsPerSecond'> {
   readonly volumeId: string;
@@ -22,6 +24,7 @@ interface LiveWorkload {
   stored: StoredWorkload;
   readonly workload: Workload;
   rate: { atMs: number; operations: number; perSecond: number };
+  savedAtMs: number;
 }
 
 export interface WorkloadRequest {
@@ -157,7 +160,12 @@ export class Workloads {
         });
       },
     });
-    this.#live.set(id, { stored, workload, rate: { atMs: clock.nowMs(), operations: 0, perSecond: 0 } });
+    this.#live.set(id, {
+      stored,
+      workload,
+      rate: { atMs: clock.nowMs(), operations: 0, perSecond: 0 },
+      savedAtMs: clock.nowMs(),
+    });
     events.append({
       kind: 'workload/started',
       severity: 'info',
@@ -208,6 +216,10 @@ export class Workloads {
       const status = live.workload.status();
       const operations = status.acknowledgedWrites + status.readBlocks;
       const elapsedMs = nowMs - live.rate.atMs;
+      if (nowMs - live.savedAtMs >= SAVE_EVERY_MS) {
+        live.savedAtMs = nowMs;
+        this.#save(this.#refreshed(live));
+      }
       if (elapsedMs >= 500)
         live.rate = { atMs: nowMs, operations, perSecond: ((operations - live.rate.operations) / elapsedMs) * 1000 };
     }

@@ -111,7 +111,8 @@ async function serveForOneCommand(
 ): Promise<Connection> {
   const engine = new Engine({ directory, host: 'command', version, openLab, onBug: () => undefined });
   try {
-    await engine.open({ directory, ...(create === undefined ? {} : { create }) });
+    // Before a command acts, the pairs have met: else it would see everything fractured.
+    await engine.open({ directory, settled: true, ...(create === undefined ? {} : { create }) });
   } catch (error) {
     const reason = refusalIn(error) ?? refusal('lab/open-failed', messageOf(error), 'See the message.');
     // Somebody holds the lab but does not answer: not a refusal of the engine, there is none to be reached.

@@ -9,6 +9,8 @@ import { attachDoor, MAX_MESSAGE_BYTES, type MessageChannelLike } from './door.t
 import type { Caller, Engine } from './engine.ts';
 import { refusal, refused } from './refusals.ts';
 
+/** What one client may leave unread. */
+const MAX_BUFFERED_BYTES = 2 * MAX_MESSAGE_BYTES;
 /** sun_path holds 108 bytes on Linux, 104 elsewhere. */
 const MAX_SOCKET_PATH_BYTES = 100;
 
@@ -59,7 +61,10 @@ export function isListening(path: string): Promise<boolean> {
 export function webSocketChannel(socket: WebSocket): MessageChannelLike {
   return {
     send: (data) => {
-      if (socket.readyState === socket.OPEN) socket.send(data as string | Uint8Array);
+      if (socket.readyState !== socket.OPEN) return;
+      // Who does not read is let go before it fills the memory: it comes back and resumes from what it last saw.
+      if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.terminate();
+      else socket.send(data as string | Uint8Array);
     },
     onMessage: (receive) =>
       socket.on('message', (data, isBinary) => receive(isBinary ? data : (data as Buffer).toString('utf8'))),

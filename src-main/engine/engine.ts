@@ -33,6 +33,8 @@ export interface OpenRequest {
   readonly directory: string;
   /** Present: a new lab is made there. */
   readonly create?: { readonly demo?: 'two-site' | undefined; readonly name?: string | undefined };
+  /** Resolve only once the servers that can reach each other have met. */
+  readonly settled?: boolean;
 }
 export type LabOpener = (request: OpenRequest) => Promise<OpenedLab>;
 

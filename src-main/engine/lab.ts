@@ -3,9 +3,10 @@ import { openLab } from '../../src-engine/lab/index.ts';
 import type { LabOpener } from './engine.ts';
 
 /** The real lab, in this process. */
-export const openRealLab: LabOpener = ({ directory, create }) =>
+export const openRealLab: LabOpener = ({ directory, create, settled }) =>
   openLab({
     directory,
     ...(create === undefined ? {} : { create }),
+    ...(settled === undefined ? {} : { settled }),
     process: { pid: process.pid, host: hostname(), sqliteBinding: process.env['LOCKSTEP_SQLITE_BINDING'] },
   });

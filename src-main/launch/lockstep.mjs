@@ -2,8 +2,9 @@
 // The `lockstep` command of a checkout: runs src-main/cli/main.ts on a Node that is new enough, in this process when
 // this one is, else in a child whose signals and exit code are ours. A launcher with a child never holds the lab.
 import { realpathSync } from 'node:fs';
+import module from 'node:module';
 import { join } from 'node:path';
-import { lockstepNode, root, run } from './run.mjs';
+import { codeCache, lockstepNode, root, run } from './run.mjs';
 
 const entry = join(root, 'src-main', 'cli', 'main.ts');
 const node = lockstepNode();
@@ -14,9 +15,11 @@ if (node.refusal) {
   realpathSync(node.path) === realpathSync(process.execPath) &&
   node.flags.length === process.execArgv.length
 ) {
+  module.enableCompileCache?.(codeCache);
   await import(entry);
 } else {
   process.exitCode = await run(node.path, [...node.flags, entry, ...process.argv.slice(2)], {
     spawn: { cwd: process.cwd() },
+    env: { NODE_COMPILE_CACHE: codeCache },
   });
 }

@@ -29,6 +29,12 @@ export function lockstepNode() {
   };
 }
 
+/**
+ * Where Node keeps what it made of our sources: stripping types and compiling were most of every start. Inside the
+ * checkout, since whoever can write there can change the sources anyway.
+ */
+export const codeCache = join(root, 'node_modules', '.cache', 'lockstep-code');
+
 /** PATH with the checkout's own tools (and its Node) first. */
 export const environment = (extra = {}) => ({
   ...process.env,

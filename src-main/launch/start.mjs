@@ -3,7 +3,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { build, electron, fail, install, lockstepNode, root, run } from './run.mjs';
+import { build, codeCache, electron, fail, install, lockstepNode, root, run } from './run.mjs';
 
 const args = process.argv.slice(2);
 const value = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
@@ -31,6 +31,7 @@ async function headless(reason) {
   ];
   return run(node.path, [...node.flags, ...serve], {
     spawn: { stdio: ['ignore', 'pipe', 'inherit'] },
+    env: { NODE_COMPILE_CACHE: codeCache },
     onChild(child) {
       createInterface({ input: child.stdout }).once('line', (line) => {
         const ready = JSON.parse(line);

@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { ORPCError } from '@orpc/client';
 import { Hono, type Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { WebSocketServer } from 'ws';
 import { attachDoor, MAX_MESSAGE_BYTES, webSocketChannel, type Caller, type Engine } from '../engine/index.ts';
 import { climbs, consoleFile, page, plain, SECURITY_HEADERS } from '../web/index.ts';
@@ -56,6 +55,22 @@ export async function openHeadless(options: HeadlessOptions): Promise<HeadlessHo
     token: door.access.token,
     close: () => door.close(server),
   };
+}
+
+/** The request with its whole body, whatever length it announced or did not announce; null where that is too much. */
+async function bounded(raw: Request): Promise<Request | null> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  if (Number(raw.headers.get('content-length') ?? 0) > MAX_MESSAGE_BYTES) return null;
+  if (raw.method !== 'GET' && raw.method !== 'HEAD' && raw.body !== null) {
+    for await (const part of raw.body as ReadableStream<Uint8Array>) {
+      bytes += part.byteLength;
+      if (bytes > MAX_MESSAGE_BYTES) return null;
+      parts.push(part);
+    }
+  }
+  const body = bytes === 0 ? {} : { body: Buffer.concat(parts) };
+  return new Request(raw.url, { method: raw.method, headers: raw.headers, signal: raw.signal, ...body });
 }
 
 function listen(server: Server, address: ListenAddress): Promise<number> {
@@ -123,13 +138,6 @@ class Door {
     app.put('/api/volumes/:volume/content', (context) =>
       upload(this.client(context), context.req.param('volume'), context.req.raw),
     );
-    app.use(
-      '/api/*',
-      bodyLimit({
-        maxSize: MAX_MESSAGE_BYTES,
-        onError: () => plain(413, `a body has at most ${MAX_MESSAGE_BYTES} bytes`),
-      }),
-    );
     app.all('/api/*', async (context) => this.api(context));
     app.get('*', (context) => consoleFile(this.options.consoleRoot, context.req.path));
     app.all('*', () => plain(405, 'method not allowed'));
@@ -194,7 +202,9 @@ class Door {
   }
 
   private async api(context: Context): Promise<Response> {
-    const response = await this.options.engine.http(context.req.raw, this.caller(context));
+    const request = await bounded(context.req.raw);
+    if (request === null) return plain(413, `a body has at most ${MAX_MESSAGE_BYTES} bytes`);
+    const response = await this.options.engine.http(request, this.caller(context));
     if (response === null)
       return Response.json(
         { code: 'NOT_FOUND', message: 'no such procedure; see /api/openapi.json' },

@@ -98,7 +98,26 @@ for (const kind of kinds) {
       expect(again.eventsAfter(0, 100).map((row) => row.id)).toEqual([7, 8, 9, 10, 11]);
       expect(again.eventsBefore(10, 2).map((row) => row.id)).toEqual([9, 8]);
       expect(again.eventRange()).toEqual({ firstId: 7, lastId: 11 });
-      expect(again.eventsAfter(10, 1)[0]).toEqual({ ...event, id: 11 });
+      expect(again.eventsAfter(10, 1)[0]).toEqual({ ...event, id: 11, acknowledged: null });
+    });
+    it('keeps who acknowledged an event first, and how often the topology was changed', () => {
+      const { catalog, reopen } = kind.make();
+      const { id } = catalog.appendEvent({
+        atMs: 5,
+        kind: 'a/b',
+        severity: 'error',
+        subject: 's/t',
+        message: 'm',
+        details: null,
+      });
+      catalog.acknowledgeEvent(id, 7, 'cli');
+      catalog.acknowledgeEvent(id, 9, 'console');
+      catalog.put('sites', { id: 's1', name: 'north', body: {} });
+      catalog.put('jobs', { id: 'j1', name: 'j1', body: {} });
+      catalog.remove('sites', 's1');
+      const again = reopen();
+      expect(again.event(id)?.acknowledged).toEqual({ atMs: 7, by: 'cli' });
+      expect(again.topologyNumber()).toBe(2);
     });
     it('remembers audits, answers and samples', () => {
       const { catalog } = kind.make();

@@ -112,11 +112,33 @@ describe('scenario 72: jobs after the host was killed', () => {
     expect(seen).toEqual({ mirror: 'm1' });
     expect(await second.jobs.wait(resumable.id)).toMatchObject({ state: 'done', result: { resumed: true } });
     expect(second.jobs.show(lost.id)).toMatchObject({ state: 'failed', error: { code: 'job/interrupted' } });
+    expect(second.jobs.show(lost.id).error?.message).toContain('was not taken up again: ');
     expect(second.jobs.list().map((job) => job.id)).toEqual([resumable.id, lost.id]);
   });
 });
 
 describe('events', () => {
+  it('of severity warning or more are alerts, which are acknowledged once, by name or all up to an id', () => {
+    const { events, catalog, clock } = setUp();
+    const add = (severity: 'info' | 'warning' | 'error') =>
+      events.append({ kind: 'mirror/state', subject: 'mirror/payroll', severity, message: severity }).id;
+    const [error, , warning, later] = [add('error'), add('info'), add('warning'), add('error')] as const;
+    const open = (): number[] => events.page({ after: 0, limit: 10, open: true }).map((event) => event.id);
+    expect(open()).toEqual([error, warning, later]);
+    expect(events.acknowledge({ events: [error] }, 'cli')).toBe(1);
+    expect(events.acknowledge({ events: [error] }, 'console')).toBe(0);
+    expect(events.acknowledge({ through: warning }, 'console')).toBe(1);
+    expect(open()).toEqual([later]);
+    // Acknowledging is an event itself, and outlives the host.
+    const again = new EventStream(catalog, () => clock.wallMs());
+    expect(again.page({ after: 0, limit: 10, kind: 'alert' })).toMatchObject([
+      { kind: 'alert/acknowledged', severity: 'info', details: { events: [error], by: 'cli' } },
+      { kind: 'alert/acknowledged', severity: 'info', details: { events: [warning], by: 'console' } },
+    ]);
+    expect(again.page({ after: 0, limit: 1 })[0]).toMatchObject({ id: error, acknowledged: { by: 'cli' } });
+    expect(() => events.acknowledge({ events: [2] }, 'cli')).toThrow('event/no-alert');
+    expect(() => events.acknowledge({ events: [99] }, 'cli')).toThrow('event/not-found');
+  });
   it('are followed without gaps from any id, across restarts, and filtered by area, noun and severity', async () => {
     const { events, catalog, clock } = setUp();
     const add = (kind: string, subject: string, severity: 'info' | 'error' = 'info') =>

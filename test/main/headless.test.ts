@@ -226,6 +226,34 @@ describe('rule 14: who may come in', () => {
     expect(lab.calls.filter((call) => call.startsWith('volume.write'))).toEqual([]);
   });
 
+  test('a body of any shape arrives: none at all, with a length, or in chunks; too many chunks are 413', async () => {
+    const send = (body: BodyInit | null): Promise<Response> =>
+      fetch(`${host.url}/api/volumes/payroll/write`, {
+        method: 'POST',
+        headers: { ...bearer(), 'content-type': 'application/json' },
+        ...(body === null ? {} : { body, duplex: 'half' }),
+      } as RequestInit);
+    const json = JSON.stringify({ offset: 0, dataBase64: 'AAAA' });
+    const chunked = (text: string, times: number): ReadableStream =>
+      new ReadableStream({
+        start: (controller) => {
+          for (let i = 0; i < times; i += 1) controller.enqueue(Buffer.from(text));
+          controller.close();
+        },
+      });
+    expect((await send(json)).status).toBe(200);
+    expect((await send(chunked(json, 1))).status).toBe(200);
+    expect((await send(null)).status).toBe(400);
+    const much = await send(chunked(' '.repeat(2 ** 20), 9)).then(
+      (response) => response.status,
+      () => 413, // the host may hang up on who goes on sending
+    );
+    expect(much).toBe(413);
+    const deleted = await fetch(`${host.url}/api/volumes/payroll`, { method: 'DELETE', headers: bearer() });
+    expect(deleted.status).toBe(404); // this small lab has no such procedure: an answer, not a failure
+    expect(bugs).toEqual([]);
+  });
+
   test('the rate limit lets a burst through, refuses the next, and recovers', () => {
     let now = 0;
     const limit = new RateLimit(10, 3, () => now);

@@ -74,11 +74,19 @@ export class MemoryCatalog implements Catalog {
     this.#state.topologyNumber = number;
   }
 
-  appendEvent(event: Omit<EventRow, 'id'>): EventRow {
+  appendEvent(event: Omit<EventRow, 'id' | 'acknowledged'>): EventRow {
     this.#state.lastEventId += 1;
-    const row = { ...copy(event), id: this.#state.lastEventId };
+    const row = { ...copy(event), id: this.#state.lastEventId, acknowledged: null };
     this.#state.events.push(row);
     return row;
+  }
+  event(id: number): EventRow | null {
+    return this.#state.events.find((event) => event.id === id) ?? null;
+  }
+  acknowledgeEvent(id: number, atMs: number, by: string): void {
+    this.#state.events = this.#state.events.map((event) =>
+      event.id === id && event.acknowledged === null ? { ...event, acknowledged: { atMs, by } } : event,
+    );
   }
   eventsAfter(after: number, limit: number): readonly EventRow[] {
     return this.#state.events.filter((event) => event.id > after).slice(0, limit);

@@ -49,4 +49,9 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   INSERT INTO numbers (name, value) VALUES ('topology', 0);
   `,
+  // Alerts are acknowledged.
+  `
+  ALTER TABLE events ADD COLUMN acknowledged_ms INTEGER;
+  ALTER TABLE events ADD COLUMN acknowledged_by TEXT;
+  `,
 ];

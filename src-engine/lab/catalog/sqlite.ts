@@ -91,6 +91,8 @@ interface EventTableRow {
   readonly subject: string;
   readonly message: string;
   readonly details: string | null;
+  readonly acknowledged_ms: number | null;
+  readonly acknowledged_by: string | null;
 }
 
 class SqliteCatalog implements Catalog {
@@ -172,11 +174,11 @@ class SqliteCatalog implements Catalog {
     this.#prepare<[number], never>("UPDATE numbers SET value = ? WHERE name = 'topology'").run(number);
   }
 
-  appendEvent(event: Omit<EventRow, 'id'>): EventRow {
+  appendEvent(event: Omit<EventRow, 'id' | 'acknowledged'>): EventRow {
     const id = this.#lastEventId + 1;
     this.#lastEventId = id;
-    this.#record(() => this.#insertEvent({ ...event, id }));
-    return { ...event, id };
+    this.#record(() => this.#insertEvent({ ...event, id, acknowledged: null }));
+    return { ...event, id, acknowledged: null };
   }
   #insertEvent(event: EventRow): void {
     this.#prepare<[number, number, string, string, string, string, string | null], never>(
@@ -192,6 +194,15 @@ class SqliteCatalog implements Catalog {
     );
     this.#appended += 1;
     if (this.#appended % PRUNE_EVERY === 0) this.pruneEvents(KEEP.events);
+  }
+  event(id: number): EventRow | null {
+    const row = this.#prepare<[number], EventTableRow>('SELECT * FROM events WHERE id = ?').get(id);
+    return row === undefined ? null : eventOf(row);
+  }
+  acknowledgeEvent(id: number, atMs: number, by: string): void {
+    this.#prepare<[number, string, number], never>(
+      'UPDATE events SET acknowledged_ms = ?, acknowledged_by = ? WHERE id = ? AND acknowledged_ms IS NULL',
+    ).run(Math.floor(atMs), by, id);
   }
   eventsAfter(after: number, limit: number): readonly EventRow[] {
     return this.#prepare<[number, number], EventTableRow>('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?')
@@ -338,6 +349,8 @@ function eventOf(row: EventTableRow): EventRow {
     subject: row.subject,
     message: row.message,
     details,
+    acknowledged:
+      row.acknowledged_ms === null ? null : { atMs: row.acknowledged_ms, by: row.acknowledged_by ?? 'unknown' },
   };
 }
 

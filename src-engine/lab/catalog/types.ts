@@ -42,6 +42,7 @@ export interface EventRow {
   readonly subject: string;
   readonly message: string;
   readonly details: Record<string, unknown> | null;
+  readonly acknowledged: { readonly atMs: number; readonly by: string } | null;
 }
 
 export interface AuditRow {
@@ -69,7 +70,10 @@ export interface Catalog {
   setTopologyNumber(number: number): void;
 
   /** Ids are given densely. */
-  appendEvent(event: Omit<EventRow, 'id'>): EventRow;
+  appendEvent(event: Omit<EventRow, 'id' | 'acknowledged'>): EventRow;
+  event(id: number): EventRow | null;
+  /** Once; a second acknowledgement changes nothing. */
+  acknowledgeEvent(id: number, atMs: number, by: string): void;
   /** Ascending from `after` (exclusive), or descending from `before` (exclusive); at most `limit`. */
   eventsAfter(after: number, limit: number): readonly EventRow[];
   eventsBefore(before: number, limit: number): readonly EventRow[];

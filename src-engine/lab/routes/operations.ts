@@ -39,6 +39,9 @@ export function operationRoutes(os: Procedures, lab: Lab) {
         events: lab.events.page({ limit: PAGE, ...withoutUndefined(input ?? {}) }),
         ...lab.events.range(),
       })),
+      acknowledge: os.event.acknowledge.handler(({ input, context }) => ({
+        acknowledged: lab.events.acknowledge(input, context.actor),
+      })),
       follow: os.event.follow.handler(({ input, signal }) => lab.events.follow(input ?? {}, signal)),
     },
     drill: {
