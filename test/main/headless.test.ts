@@ -232,7 +232,7 @@ describe('rule 14: who may come in', () => {
         method: 'POST',
         headers: { ...bearer(), 'content-type': 'application/json' },
         ...(body === null ? {} : { body, duplex: 'half' }),
-      } as RequestInit);
+      });
     const json = JSON.stringify({ offset: 0, dataBase64: 'AAAA' });
     const chunked = (text: string, times: number): ReadableStream =>
       new ReadableStream({
