@@ -55,6 +55,11 @@ export function metricFamilies(lab: Lab): MetricFamily[] {
       statuses.map(({ labels, status }) => ({ labels, value: status.counters.writtenBytes })),
     ),
     gauge(
+      'volume_used_bytes',
+      'Bytes of the blocks that hold content at the last consistency point',
+      statuses.map(({ labels, status }) => ({ labels, value: status.usedBytes })),
+    ),
+    gauge(
       'pool_size_bytes',
       'Size of the pool',
       pools.map((pool) => ({ labels: { pool: pool.name }, value: pool.sizeBytes })),

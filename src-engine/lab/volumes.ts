@@ -95,7 +95,7 @@ export class Volumes {
       id: volume.id,
       name: volume.name,
       sizeBytes: volume.sizeBytes,
-      usedBytes: usedBytesOf(status),
+      usedBytes: status?.usedBytes ?? 0,
       cluster: topology.clusters.nameOf(array.clusterId),
       site: topology.sites.nameOf(array.siteId),
       pool: pool.name,
@@ -211,8 +211,3 @@ function stateOf(status: VolumeStatus | null): Volume['state'] {
 }
 
 const missingOn = (pool: string): string => `it is not on its pool ${pool}`;
-
-/** Without a figure of its own, a volume's use is not known to the server's public face. */
-function usedBytesOf(status: VolumeStatus | null): number {
-  return status !== null && 'usedBytes' in status && typeof status.usedBytes === 'number' ? status.usedBytes : 0;
-}

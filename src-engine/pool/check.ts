@@ -7,7 +7,7 @@ import { readDeadlist } from './deadlist.ts';
 import type { Label } from './label.ts';
 import type { StoredRecord } from './records.ts';
 import type { SpaceMap } from './spacemap.ts';
-import { walkTree } from './tree.ts';
+import { mappedBlocks, walkTree } from './tree.ts';
 import { MediaError } from './types.ts';
 import type { BlockPointer, Problem, TreeRoot } from './types.ts';
 
@@ -49,6 +49,15 @@ export async function checkPool(core: PoolCore, label: Label, records: ReadonlyM
       problems.push({ kind: 'checksum', where, message: error.message });
     }
   };
+  const count = async (root: TreeRoot, kept: number, where: string): Promise<void> => {
+    try {
+      const found = await mappedBlocks(core, root);
+      if (found !== kept) problems.push({ kind: 'count', where, message: `${found} blocks are mapped, the record says ${kept}` });
+    } catch (error) {
+      // Told above.
+      if (!(error instanceof MediaError)) throw error;
+    }
+  };
   let who = 0;
   await claimTree(label.table, who++, 'volume table');
   await claimTree(label.space, who++, 'space map');
@@ -56,6 +65,7 @@ export async function checkPool(core: PoolCore, label: Label, records: ReadonlyM
     const volume = who++;
     const where = `volume ${record.id}`;
     await claimTree(record.root, volume, where);
+    await count(record.root, record.usedBlocks, where);
     for (const kept of record.keptRoots) {
       const dead = await readDeadlist(core, kept.deadlist);
       for (let i = 0; i < dead.length; i++) {
@@ -65,6 +75,7 @@ export async function checkPool(core: PoolCore, label: Label, records: ReadonlyM
     }
     for (const kept of record.keptRoots) {
       await claimTree(kept.root, volume, `${where} root ${kept.name}`);
+      await count(kept.root, kept.usedBlocks, `${where} root ${kept.name}`);
       await claimTree(kept.deadlist.root, who++, `${where} deadlist of ${kept.name}`);
     }
   }

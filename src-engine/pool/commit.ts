@@ -112,7 +112,7 @@ export class CommitDraft {
     this.#stageCommits.set(stage, (visit) => {
       begun.eachLive(visit);
     });
-    this.#put({ ...record, root, cp: stage.birth });
+    this.#put({ ...record, root, usedBlocks: record.usedBlocks + begun.mappedMore, cp: stage.birth });
     await this.#supersede(stage.volumeId, freed);
   }
 
@@ -157,6 +157,7 @@ export class CommitDraft {
       cp: record.cp,
       createdAtMs: this.#wallMs,
       sizeBlocks: record.sizeBlocks,
+      usedBlocks: record.usedBlocks,
       deadlist: EMPTY_DEADLIST,
     };
     this.#put({ ...record, keptRoots: [...record.keptRoots, kept] });
@@ -194,7 +195,7 @@ export class CommitDraft {
     await this.#collect(record.root, kept.cp, this.freed);
     await deadlistBlocks(this.#core, kept.deadlist, this.freed);
     const keptRoots = [...record.keptRoots.slice(0, -1), { ...kept, deadlist: EMPTY_DEADLIST }];
-    this.#put({ ...record, root: kept.root, cp: this.number, lineStart: this.number, keptRoots });
+    this.#put({ ...record, root: kept.root, usedBlocks: kept.usedBlocks, cp: this.number, lineStart: this.number, keptRoots });
   }
 
   async #remove(id: string): Promise<void> {

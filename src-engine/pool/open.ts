@@ -7,9 +7,9 @@ import { chooseLabel, decodeLabel } from './label.ts';
 import type { DiskView, Label } from './label.ts';
 import { PoolDisks } from './members.ts';
 import { decodeRecord, RECORD_BLOCKS } from './records.ts';
-import type { StoredRecord } from './records.ts';
+import type { ReadRecord, StoredRecord } from './records.ts';
 import { SpaceMap } from './spacemap.ts';
-import { readTree, walkTree } from './tree.ts';
+import { mappedBlocks, readTree, walkTree } from './tree.ts';
 import type { PoolCore } from './core.ts';
 import { MediaError } from './types.ts';
 import type { Finding, JsonObject, OpenRefusalCode } from './types.ts';
@@ -122,7 +122,16 @@ async function loadRecords(core: PoolCore, label: Label): Promise<{ records: Rea
     const record = decodeRecord(bytes);
     // The CRC of the pointer was right, so what does not parse was written by somebody else's rules.
     if ('problem' in record) return { newer: `table slot ${slot}: ${record.problem}` };
-    records.set(record.id, record);
+    records.set(record.id, await counted(core, record));
   }
   return { records };
+}
+
+/** The record with its counts, which version 1 did not keep. They are durable with its next change. */
+async function counted(core: PoolCore, record: ReadRecord): Promise<StoredRecord> {
+  const count = async (root: ReadRecord['root'], known: number | undefined): Promise<number> => known ?? mappedBlocks(core, root);
+  const usedBlocks = await count(record.root, record.usedBlocks);
+  const keptRoots: StoredRecord['keptRoots'][number][] = [];
+  for (const kept of record.keptRoots) keptRoots.push({ ...kept, usedBlocks: await count(kept.root, kept.usedBlocks) });
+  return { ...record, usedBlocks, keptRoots };
 }

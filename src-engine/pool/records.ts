@@ -2,7 +2,8 @@ import { BLOCK_BYTES, decodeEnvelope, encodeEnvelope, ENVELOPE_HEAD_BYTES } from
 import type { KeptRoot, TreeRoot, VolumeRecord } from './types.ts';
 
 const MAGIC = 'LSVOLUME';
-const VERSION = 1;
+/** 1: without `usedBlocks`; whoever reads such a record counts them. */
+const VERSION = 2;
 /** A record takes 1 to 4 blocks of the volume table, at 4 times its table slot. */
 export const RECORD_BLOCKS = 4;
 
@@ -21,6 +22,12 @@ export interface StoredRecord extends VolumeRecord {
   readonly keptRoots: readonly StoredKeptRoot[];
 }
 
+/** As it comes from disk: version 1 had no counts. */
+export type ReadRecord = Omit<StoredRecord, 'usedBlocks' | 'keptRoots'> & {
+  readonly usedBlocks?: number;
+  readonly keptRoots: readonly (Omit<StoredKeptRoot, 'usedBlocks'> & { readonly usedBlocks?: number })[];
+};
+
 /** Null when the record is larger than four blocks. */
 export function encodeRecord(record: StoredRecord): Uint8Array | null {
   const payload = new TextEncoder().encode(JSON.stringify(record));
@@ -28,11 +35,11 @@ export function encodeRecord(record: StoredRecord): Uint8Array | null {
   return blocks > RECORD_BLOCKS ? null : encodeEnvelope(MAGIC, VERSION, payload, blocks * BLOCK_BYTES);
 }
 
-export function decodeRecord(bytes: Uint8Array): StoredRecord | { readonly problem: string } {
+export function decodeRecord(bytes: Uint8Array): ReadRecord | { readonly problem: string } {
   const envelope = decodeEnvelope(bytes, MAGIC, VERSION);
   switch (envelope.kind) {
     case 'ok':
-      return JSON.parse(new TextDecoder().decode(envelope.payload)) as StoredRecord;
+      return JSON.parse(new TextDecoder().decode(envelope.payload)) as ReadRecord;
     case 'empty':
       return { problem: 'volume record is empty' };
     case 'newer':

@@ -97,6 +97,7 @@ export function newRecord(volume: NewVolume, tableSlot: number, cp: number): Sto
     sizeBlocks: volume.sizeBlocks,
     policy: volume.policy,
     root: EMPTY_ROOT,
+    usedBlocks: 0,
     cp,
     lineStart: 0,
     attributes: volume.attributes,

@@ -37,6 +37,7 @@ export class Stage {
   #state: StageState = 'open';
   #root: TreeRoot | null = null;
   #base: TreeRoot | null = null;
+  readonly #tally = { mapped: 0 };
   #unlock: (() => void) | null = null;
   #finishing: Promise<TreeRoot> | null = null;
   /** PBNs of the map pages this stage wrote. */
@@ -123,13 +124,14 @@ export class Stage {
   }
 
   /** For the committer: what to make live, what to free. */
-  beginCommit(): { readonly root: TreeRoot; readonly base: TreeRoot; readonly freed: PointerList; eachLive(visit: (pbn: number) => void): void } {
+  beginCommit(): { readonly root: TreeRoot; readonly base: TreeRoot; readonly freed: PointerList; readonly mappedMore: number; eachLive(visit: (pbn: number) => void): void } {
     assert(this.#state === 'finished' && this.#root !== null && this.#base !== null, `stage is ${this.#state}`);
     this.#state = 'committing';
     return {
       root: this.#root,
       base: this.#base,
       freed: this.#freed,
+      mappedMore: this.#tally.mapped,
       eachLive: (visit) => {
         for (const i of this.#byVbn.values()) if (this.#pbns[i] !== 0) visit(this.#pbns[i] as number);
         for (const pbn of this.#pages) visit(pbn);
@@ -165,7 +167,7 @@ export class Stage {
       },
       pressure: () => writer.pressure(),
     };
-    this.#root = await updateTree(this.#host.core, this.#base, this.#changes(), sink, this.#freed);
+    this.#root = await updateTree(this.#host.core, this.#base, this.#changes(), sink, this.#freed, this.#tally);
     await this.#writer.flush();
     await this.#host.core.sync();
     this.#state = 'finished';

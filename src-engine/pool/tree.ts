@@ -35,8 +35,13 @@ export interface Changes {
   crc(i: number): number;
 }
 
+/** By how many blocks more (or fewer) than before a tree maps to content. */
+export interface MappedTally {
+  mapped: number;
+}
+
 /** Applies changes: new pages go to `writer`, superseded blocks and pages to `freed`. Old pages are read, never written. */
-export async function updateTree(core: PoolCore, root: TreeRoot, changes: Changes, writer: BlockSink, freed: PointerList): Promise<TreeRoot> {
+export async function updateTree(core: PoolCore, root: TreeRoot, changes: Changes, writer: BlockSink, freed: PointerList, tally: MappedTally = { mapped: 0 }): Promise<TreeRoot> {
   if (changes.length === 0) return root;
   const last = changes.index(changes.length - 1);
   const levels = Math.max(root.levels, levelsFor(last + 1));
@@ -47,7 +52,11 @@ export async function updateTree(core: PoolCore, root: TreeRoot, changes: Change
       for (let i = lo; i < hi; i++) {
         const slot = changes.index(i) - base;
         const old = pbnAt(page, slot);
-        if (old !== 0) freed.push(old, birthAt(page, slot));
+        if (old !== 0) {
+          freed.push(old, birthAt(page, slot));
+          tally.mapped--;
+        }
+        if (changes.pbn(i) !== 0) tally.mapped++;
         setPointer(page, slot, changes.pbn(i), changes.birth(i), changes.crc(i));
       }
     } else {
@@ -235,4 +244,11 @@ export async function* walkTree(
     }
   };
   if (root.pointer !== null) yield* visit(root.pointer, root.levels, 0);
+}
+
+/** How many blocks the tree maps to content: reads every page of it. */
+export async function mappedBlocks(core: PoolCore, root: TreeRoot): Promise<number> {
+  let blocks = 0;
+  for await (const { pointer } of walkTree(core, root, 0, Infinity, 0)) if (pointer.pbn !== 0) blocks++;
+  return blocks;
 }

@@ -27,6 +27,7 @@ export interface KeptRoot {
   readonly cp: number;
   readonly createdAtMs: number;
   readonly sizeBlocks: number;
+  readonly usedBlocks: number;
 }
 
 export interface VolumeRecord {
@@ -35,6 +36,8 @@ export interface VolumeRecord {
   readonly sizeBlocks: number;
   readonly policy: 'logged';
   readonly root: TreeRoot;
+  /** Blocks that `root` maps to content; holes and map pages do not count. */
+  readonly usedBlocks: number;
   /** Number (birth) of the CP that made `root`. */
   readonly cp: number;
   /** CP of the last root swing that was not an ordinary CP; 0 when there was none. */
@@ -91,7 +94,7 @@ export interface Finding {
 }
 
 export interface Problem {
-  readonly kind: 'checksum' | 'parity' | 'leak' | 'unallocated' | 'double-use' | 'label' | 'deadlist' | 'out-of-range';
+  readonly kind: 'checksum' | 'parity' | 'leak' | 'unallocated' | 'double-use' | 'label' | 'deadlist' | 'out-of-range' | 'count';
   readonly where: string;
   readonly message: string;
   /** Disk and byte offset in its image, where one block is meant. */

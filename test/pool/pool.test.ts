@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { encodeEnvelope } from '../../src-engine/disk/index.ts';
+import { decodeRecord } from '../../src-engine/pool/records.ts';
 import type { RaidLevel } from '../../src-engine/raid/index.ts';
 import { block, expectContent, newPool, reopen, writeCp } from './fixture.ts';
 import { mulberry } from './memory.ts';
@@ -105,5 +107,59 @@ describe('a pool', () => {
       expect(await again.pool.check()).toEqual([]);
       expect(again.pool.capacity().usedBlocks).toBeLessThan(8);
     }
+  });
+});
+
+describe('the count of mapped blocks', () => {
+  it('is exact through writes, overwrites, holes, kept roots, rollback and reopening, and check compares it with a walk', async () => {
+    const random = mulberry(77);
+    const { pool, storage } = await newPool({ level: 'raid5', disks: 4, diskMiB: 6, sizeBlocks: 70000 });
+    const mapped = new Set<number>();
+    let kept: Set<number> | null = null;
+    for (let round = 0; round < 24; round++) {
+      const changes = new Map<number, number | null>();
+      for (let i = 0; i < 12; i++) changes.set(Math.floor(random() * (round < 12 ? 200 : 70000)), random() < 0.35 ? null : round);
+      await writeCp(pool, changes);
+      for (const [vbn, value] of changes) {
+        if (value === null) mapped.delete(vbn);
+        else mapped.add(vbn);
+      }
+      expect(pool.volume('v1').usedBlocks).toBe(mapped.size);
+      if (round === 9) {
+        await pool.commit({ keep: [{ volumeId: 'v1', name: 'k', purpose: 'snapshot', which: 'after' }] });
+        kept = new Set(mapped);
+      }
+      if (round === 14 && kept !== null) {
+        await pool.commit({ rollback: [{ volumeId: 'v1', to: 'k' }] });
+        mapped.clear();
+        for (const vbn of kept) mapped.add(vbn);
+        expect(pool.volume('v1').usedBlocks).toBe(mapped.size);
+        expect(pool.volume('v1').keptRoots[0]?.usedBlocks).toBe(mapped.size);
+      }
+      if (round % 6 === 5) await pool.clean({ maxStripes: 50 });
+    }
+    expect(await pool.check()).toEqual([]);
+    const again = await reopen(storage);
+    expect(again.pool.volume('v1').usedBlocks).toBe(mapped.size);
+    await pool.commit({ release: [{ volumeId: 'v1', name: 'k' }] });
+    expect(await pool.check()).toEqual([]);
+    await pool.commit({ create: [{ id: 'v2', name: '', sizeBlocks: 10, policy: 'logged', attributes: {} }] });
+    expect(pool.volume('v2').usedBlocks).toBe(0);
+    // A record as version 1 wrote it: whoever opens the pool counts.
+    Object.assign(pool.volume('v1'), { usedBlocks: undefined });
+    await pool.commit({ attributes: [{ volumeId: 'v1', update: () => ({ old: true }) }] });
+    expect((await reopen(storage)).pool.volume('v1').usedBlocks).toBe(mapped.size);
+    // A count that is wrong is found.
+    Object.assign(pool.volume('v1'), { usedBlocks: 5 });
+    expect((await pool.check()).map(({ kind }) => kind)).toEqual(['count']);
+  });
+});
+
+describe('volume records', () => {
+  it('scenario 74: of version 1, without counts, are read and counted; of a newer version they are refused', async () => {
+    const record = { id: 'v', name: 'n', sizeBlocks: 9, policy: 'logged', root: { pointer: null, levels: 1 }, cp: 1, lineStart: 0, attributes: {}, keptRoots: [], tableSlot: 0 };
+    const payload = new TextEncoder().encode(JSON.stringify(record));
+    expect(decodeRecord(encodeEnvelope('LSVOLUME', 1, payload, 4096))).toEqual(record);
+    expect(decodeRecord(encodeEnvelope('LSVOLUME', 3, payload, 4096))).toMatchObject({ problem: expect.stringMatching(/version 3 is newer/) as string });
   });
 });

@@ -553,6 +553,7 @@ export class StorageServer implements StorageServerFace {
       const rel = this.relationshipOfVolume(volume.id);
       return {
         id: volume.id, name: volume.record.name, poolId: this.poolIdOf.get(volume.id) ?? '', sizeBytes: volume.sizeBytes,
+        usedBytes: volume.record.usedBlocks * 4096,
         ...volumeState(volume, rel), cp: volume.record.cp, sequence: rel?.record.role === 'secondary' ? rel.secondary.held : volume.lastSequence, relationshipId: rel?.id ?? null, counters: { ...volume.counters },
       };
     });
@@ -667,6 +668,7 @@ const EXPECTED: Readonly<Record<Problem['kind'], string>> = {
   label: 'the space map that the label names',
   deadlist: 'deadlists that hold superseded blocks only',
   'out-of-range': 'pointers inside the pool',
+  count: 'a count of the mapped blocks that is right',
 };
 
 export class RefusedStart extends Error {

@@ -115,6 +115,8 @@ export interface VolumeStatus {
   readonly name: string;
   readonly poolId: string;
   readonly sizeBytes: number;
+  /** Of the blocks that hold content at the last consistency point. */
+  readonly usedBytes: number;
   /** `online`: serves hosts. `secondary`: a mirror's destination. `waiting`: for the handshake. */
   readonly state: 'online' | 'secondary' | 'fenced' | 'waiting' | 'suspended' | 'offline';
   readonly stateReason: string | null;
