@@ -10,7 +10,7 @@ export { PeerLostError, PeerRefusedError } from './peer.ts';
 export { ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
 export { Verify } from './verify.ts';
 export { Overwrite } from './overwrite.ts';
-export { directionOf, type RelationshipRecord } from './record.ts';
+export { directionOf, imagePosition, type RelationshipRecord } from './record.ts';
 export { viewToJson, viewOf } from './views.ts';
 export { FractureLog } from './fracture-log.ts';
 export { REGION_BYTES } from './region-set.ts';

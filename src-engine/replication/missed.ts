@@ -6,7 +6,8 @@ export interface MissedNote {
   readonly bytes: number;
   /** Of the fracture, by the primary's wall clock: the note is about that one. */
   readonly fracturedWallMs: number;
-  readonly heardWallMs: number;
+  /** Until when it is known to be the whole truth. */
+  readonly trueUntilWallMs: number;
 }
 
 /**
@@ -18,6 +19,21 @@ export class MissedWrites {
   private bytes = 0;
   /** Since it was in the stream in this incarnation. */
   private known = false;
+  /** What the present session was told last, as text. */
+  private told = '';
+
+  /** True when this is news for the secondary; a silence means that nothing changed. */
+  isNews(note: object): boolean {
+    const text = JSON.stringify(note);
+    if (text === this.told) return false;
+    this.told = text;
+    return true;
+  }
+
+  /** The session ended: the next one has been told nothing. */
+  untold(): void {
+    this.told = '';
+  }
 
   add(bytes: number): void {
     this.writes++;
@@ -44,5 +60,5 @@ export class MissedWrites {
 export function noteFrom(runtime: Runtime, parameters: { readonly [key: string]: unknown }): MissedNote | null {
   const { writes, bytes, fracturedWallMs } = parameters;
   if (typeof writes !== 'number' || typeof bytes !== 'number' || typeof fracturedWallMs !== 'number') return null;
-  return { writes, bytes, fracturedWallMs, heardWallMs: runtime.clock.wallMs() };
+  return { writes, bytes, fracturedWallMs, trueUntilWallMs: runtime.clock.wallMs() };
 }

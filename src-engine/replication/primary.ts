@@ -182,7 +182,8 @@ export class PrimarySide implements VolumeMirror {
     const counted = this.missed.counted;
     if (this.forwarding.kind !== 'marked' || fracture === null || counted === null || !this.rel.deps.peer.connected) return;
     if (image !== 'Outdated' && image !== 'Consistent') return;
-    this.rel.deps.peer.notify('missed', { relationship: this.rel.id, ...counted, fracturedWallMs: fracture.atWallMs, cause: fracture.cause });
+    const note = { relationship: this.rel.id, ...counted, fracturedWallMs: fracture.atWallMs, cause: fracture.cause };
+    if (this.missed.isNews(note)) this.rel.deps.peer.notify('missed', note);
   }
 
   private appendControl(kind: LogRecord['kind'], payload: JsonObject): number | null {
@@ -289,6 +290,7 @@ export class PrimarySide implements VolumeMirror {
   }
 
   connectionLost(reason: string): void {
+    this.missed.untold();
     if (this.forwarding.kind === 'marked' || this.forwarding.kind === 'fracturing') return;
     if (this.staysStrict()) return this.holdStrictly(reason);
     void this.fracture('link', reason);

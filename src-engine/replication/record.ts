@@ -49,7 +49,10 @@ export interface RelationshipRecord {
   readonly position: MirrorPosition | null;
   /** CP numbers (source pool's, destination pool's) at which both contents were last equal. */
   readonly base: { readonly sourceCp: number; readonly destinationCp: number } | null;
-  readonly safety: { readonly name: string; readonly atWallMs: number } | null;
+  /** `position`: where the image stood when the snapshot was taken. */
+  readonly safety: { readonly name: string; readonly atWallMs: number; readonly position?: MirrorPosition | null } | null;
+  /** The image went back to where it stood at `to`, while the position was `from`; over as soon as the position moves on. */
+  readonly rolledBack?: { readonly from: MirrorPosition; readonly to: MirrorPosition | null };
   readonly resync: {
     readonly kind: 'full' | 'update' | 'reverse' | 'overwrite-primary';
     readonly startedWallMs: number;
@@ -105,6 +108,17 @@ export function recordFromJson(value: JsonValue | undefined): RelationshipRecord
 
 export function directionOf(record: Pick<RelationshipRecord, 'home' | 'role'>): 'forward' | 'reversed' {
   return (record.home === 'source') === (record.role === 'primary') ? 'forward' : 'reversed';
+}
+
+/**
+ * Where the image stands. The position says more after a rollback: that everything through it is in the image *or marked*,
+ * which is what the protocol asks for, and what the marks of the rollback make true.
+ */
+export function imagePosition(record: Pick<RelationshipRecord, 'position' | 'rolledBack'>): MirrorPosition | null {
+  const { position, rolledBack } = record;
+  if (position === null || rolledBack === undefined) return position;
+  const { from, to } = rolledBack;
+  return from.logId === position.logId && from.sequence === position.sequence && from.ownCp === position.ownCp ? to : position;
 }
 
 /** True when the peer's image is older than the one both sides last agreed on: its disks are an older copy. */

@@ -7,7 +7,7 @@ import type { FractureLog } from './fracture-log.ts';
 import type { Peer } from './peer.ts';
 import { PrimarySide } from './primary.ts';
 import type { MissedNote } from './missed.ts';
-import type { FractureCause, RelationshipRecord } from './record.ts';
+import { imagePosition, type FractureCause, type RelationshipRecord } from './record.ts';
 import { SecondarySide } from './secondary.ts';
 import { adoptGeneration, type Generation } from './state/index.ts';
 import type { OutgoingStream } from './stream.ts';
@@ -33,7 +33,7 @@ export interface RelationshipDependencies {
   readonly volume: LoggedVolume;
   readonly peer: Peer;
   readonly stream: OutgoingStream;
-  readonly settings: ReplicationSettings;
+  readonly settings: ReplicationSettings & { readonly heartbeatMs: number };
   readonly consistencyPoint: (trigger: CpTrigger) => Promise<CpSummary>;
   /** An image advanced: the mirror log may be trimmed. */
   readonly positionMoved: () => void;
@@ -137,10 +137,15 @@ export class Relationship {
     this.missedNote = note;
     const { fracture, image } = this.record;
     if (fracture !== null || (image !== 'Synchronized' && image !== 'Consistent')) return;
-    this.secondary.leaving = true;
-    void this.serial(() => this.secondary.leave({ cause, atWallMs: note.fracturedWallMs, sequence: this.secondary.held })).catch((error: unknown) => {
-      this.failed('leaving the stream', error);
-    });
+    this.leaveStream({ cause, atWallMs: note.fracturedWallMs, sequence: this.secondary.held });
+  }
+
+  /** As long as the primary was heard and said nothing new, there was nothing new: it speaks within a heartbeat. */
+  private heardLast(): void {
+    const { peer, runtime, settings } = this.deps;
+    if (this.missedNote === null || peer.heardMs === null) return;
+    const heardWallMs = runtime.clock.wallMs() - (runtime.clock.nowMs() - peer.heardMs);
+    this.missedNote = { ...this.missedNote, trueUntilWallMs: Math.max(this.missedNote.trueUntilWallMs, heardWallMs - settings.heartbeatMs) };
   }
 
   /** What a promotion of this side would lack as far as the primary said; null when it did not, or of another fracture. */
@@ -148,6 +153,12 @@ export class Relationship {
     const { role, fracture, image } = this.record;
     if (role !== 'secondary' || fracture === null || (image !== 'Outdated' && image !== 'Consistent')) return null;
     return this.missedNote?.fracturedWallMs === fracture.atWallMs ? this.missedNote : null;
+  }
+
+  /** Highest record of the source's log that is in the image or in the entries held; 0 where nobody can say. */
+  get imageSequence(): number {
+    const position = imagePosition(this.record);
+    return position === this.record.position ? Math.max(position?.sequence ?? 0, this.secondary.held) : (position?.sequence ?? 0);
   }
 
   // --- marks -------------------------------------------------------------------------------------------------------
@@ -207,21 +218,24 @@ export class Relationship {
   connectionLost(reason: string): void {
     this.set({ lastContactWallMs: this.deps.runtime.clock.wallMs() });
     if (this.record.role === 'primary') this.primary.connectionLost(reason);
-    else this.leaveStream();
+    else {
+      this.heardLast();
+      this.leaveStream();
+    }
   }
 
   /**
    * What this side holds goes into its image; until then no handshake is answered. A device that refuses (no room, a bad
    * moment) is asked again: otherwise a mirror that waits for this side would wait for ever.
    */
-  leaveStream(): void {
+  leaveStream(fracture: RelationshipRecord['fracture'] = null): void {
     this.secondary.leaving = true;
-    this.serial(() => this.secondary.leave()).catch((error: unknown) => {
+    this.serial(() => this.secondary.leave(fracture)).catch((error: unknown) => {
       this.failed('leaving the stream', error);
       if (!isDeviceError(error) || error instanceof PoolFailedError) return;
       this.deps.runtime.covered('secondary/leave-again');
       this.deps.runtime.clock.after(LEAVE_AGAIN_MS, () => {
-        if (this.secondary.leaving && !this.removed) this.leaveStream();
+        if (this.secondary.leaving && !this.removed) this.leaveStream(fracture);
       });
     });
   }

@@ -1,10 +1,11 @@
 import type { Runtime, Session, StorageFile } from '../runtime/index.ts';
-import { Log, type Recovered } from '../nvlog/index.ts';
+import type { Log } from '../nvlog/index.ts';
 import type { CommitRequest, JsonObject, Pool } from '../pool/index.ts';
 import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
 import { FractureLog } from './fracture-log.ts';
 import { Keeper } from './keeper.ts';
 import { textOf } from './message.ts';
+import { MirrorLogRefusedError, openMirrorLog } from './mirror-log.ts';
 import { noteFrom } from './missed.ts';
 import { Peer, PeerLostError, PeerRefusedError, type Answer } from './peer.ts';
 import { causeOf, newRelationshipRecord, type RelationshipRecord } from './record.ts';
@@ -27,8 +28,10 @@ export interface ReplicationDependencies {
   readonly volume: (id: string) => LoggedVolume | undefined;
   readonly poolOf: (volumeId: string) => Pool;
   /** A file on the array of the volume's pool, behind the pool's fence. */
-  readonly sharedFile: (volumeId: string | null, name: string, size: number, create: boolean) => Promise<StorageFile>;
-  readonly sharedFileExists: (volumeId: string | null, name: string) => Promise<boolean>;
+  readonly poolIds: () => readonly string[];
+  /** Its place is named by a volume or a pool. */
+  readonly sharedFile: (place: string | null, name: string, size: number, create: boolean) => Promise<StorageFile>;
+  readonly sharedFileExists: (place: string | null, name: string) => Promise<boolean>;
   readonly nameOf: (id: string) => string;
   readonly deviceFailed: (error: Error) => void;
   readonly report: (kind: string, severity: Severity, subject: string, message: string, details?: JsonObject) => void;
@@ -46,7 +49,6 @@ interface PeerParts {
 }
 
 const NO_SESSION = -1;
-const MIRROR_LOG_RESERVE_BYTES = 256 * 1024;
 
 /** The relationships of one server: their peers, streams, mirror logs, handshakes and actions. */
 export class Replication {
@@ -285,44 +287,15 @@ export class Replication {
     return parts.keeper;
   }
 
-  /**
-   * The volume on whose array the mirror log lies: that of the relationship which joined first. A server with several
-   * arrays must find it there again, or what it holds for the others would be forgotten.
-   */
-  private async anchorOf(name: string, volumeId: string): Promise<string> {
-    for (const id of [volumeId, ...this.all().map((rel) => rel.deps.volume.id)]) if (await this.deps.sharedFileExists(id, name)) return id;
-    return volumeId;
-  }
-
   private async openKeeper(serverId: string, wantedVolumeId: string): Promise<Keeper> {
-    const { runtime, settings } = this.deps;
-    const names = [`mirror-${serverId}-a.log`, `mirror-${serverId}-b.log`] as const;
-    const anchorVolumeId = await this.anchorOf(names[0], wantedVolumeId);
-    const sizeBytes = settings.logHalfBytes + 2 * MIRROR_LOG_RESERVE_BYTES;
-    const open = async (name: string): Promise<StorageFile> => this.deps.sharedFile(anchorVolumeId, name, sizeBytes, true);
-    const options = { names, logId: `mirror ${serverId}`.slice(0, 32), halfBytes: sizeBytes, reserveBytes: MIRROR_LOG_RESERVE_BYTES };
-    const existed = await this.deps.sharedFileExists(anchorVolumeId, names[0]);
-    let log: Log;
-    let recovered: Recovered | null = null;
-    if (existed) {
-      const opened = await Log.open({ runtime, open }, options);
-      if (opened.kind === 'refused') {
-        // A crash while the log was being made leaves no valid header either; then nobody has joined through it yet.
-        if (this.with(serverId).some((rel) => rel.record.position !== null)) {
-          this.deps.report('mirror-log/damaged', 'alert', serverId, opened.message);
-          await this.entriesLost(serverId, `the mirror log of ${this.deps.nameOf(serverId)} cannot be read: ${opened.message}`, null);
-        } else runtime.covered('mirror-log/made-anew');
-        log = await Log.create({ runtime, open }, options);
-      } else {
-        log = opened.log;
-        recovered = opened.recovered;
-        if (opened.lost !== null) {
-          const what = `entries ${String(opened.lost.fromSequence)} to ${String(opened.lost.toSequence)} of the mirror log of ${this.deps.nameOf(serverId)} are unreadable`;
-          this.deps.report('mirror-log/lost', 'alert', serverId, what);
-          await this.entriesLost(serverId, what, opened.lost.volumeIds ?? null);
-        }
-      }
-    } else log = await Log.create({ runtime, open }, options);
+    const { runtime, settings, nameOf } = this.deps;
+    const joined = this.with(serverId).some((rel) => rel.record.role === 'secondary' && rel.record.position !== null);
+    const { log, recovered, lost } = await openMirrorLog(this.deps, serverId, wantedVolumeId, settings.logHalfBytes, joined);
+    if (lost !== null) {
+      const what = `the mirror log of ${nameOf(serverId)}: ${lost.what}`;
+      this.deps.report(`mirror-log/${lost.code}`, 'alert', serverId, what);
+      await this.entriesLost(serverId, what, lost.relationshipIds);
+    }
     for (const record of recovered?.records ?? []) {
       if (record.kind !== 'write' && record.kind !== 'trim' && record.kind !== 'zero') continue;
       this.relationships.get(record.volumeId)?.secondary.recovered({
@@ -356,7 +329,16 @@ export class Replication {
   async drainRecovered(): Promise<void> {
     const keepers: Keeper[] = [];
     for (const rel of this.relationships.values()) {
-      if (rel.record.position !== null || rel.record.role === 'secondary') keepers.push(await this.keeperFor(rel.record.peerServerId, rel.deps.volume.id));
+      if (rel.record.position === null && rel.record.role === 'primary') continue;
+      const { peerServerId } = rel.record;
+      try {
+        keepers.push(await this.keeperFor(peerServerId, rel.deps.volume.id));
+      } catch (error) {
+        if (!(error instanceof MirrorLogRefusedError)) throw error;
+        const what = `the mirror log of ${this.deps.nameOf(peerServerId)} is of a newer version and was left as it is: ${error.message}`;
+        this.deps.report('mirror-log/newer-version', 'alert', peerServerId, what);
+        await this.entriesLost(peerServerId, what, [rel.id]);
+      }
     }
     for (const rel of this.relationships.values()) if (rel.record.role === 'secondary') await rel.serial(() => rel.secondary.leave());
     // Last: a log whose halves are both full, and whose active one just failed, goes on only when one of them is drained.

@@ -5,6 +5,7 @@ import { ZERO_CRC } from './block-content.ts';
 import { PeerRefusedError, type Answer } from './peer.ts';
 import { REGION_BLOCKS } from './region-set.ts';
 import { readMasked } from './region-read.ts';
+import { imagePosition } from './record.ts';
 import type { Relationship } from './relationship.ts';
 import { HASH_BYTES, decodeComparison, decodeRuns, encodeVerdicts, type Comparison, type Verdicts } from './resync-wire.ts';
 import type { Staging, StageUse } from './staging.ts';
@@ -64,7 +65,7 @@ export class ResyncTarget {
         ...current,
         image: 'Synchronizing',
         lock: parameters['lock'] === 'reverse' ? 'reverse' : 'forward',
-        safety: usable ? { name, atWallMs: runtime.clock.wallMs() } : current.safety,
+        safety: usable ? { name, atWallMs: runtime.clock.wallMs(), position: imagePosition(current) } : current.safety,
       }),
     );
     if (pool.capacity().freeBlocks === 0) throw new PeerRefusedError('the destination has no free space', { code: 'R23' });

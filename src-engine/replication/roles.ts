@@ -2,7 +2,7 @@ import type { JsonObject } from '../pool/index.ts';
 import { BLOCK_BYTES } from '../volume/index.ts';
 import { textOf } from './message.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
-import { basePair } from './record.ts';
+import { basePair, imagePosition } from './record.ts';
 import type { Relationship } from './relationship.ts';
 import type { Replication } from './replication.ts';
 import { Resync, ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
@@ -335,7 +335,8 @@ export class Roles {
         ...record, role: 'primary', roleEpoch: record.roleEpoch + 1, forced: true, fenced: false, handingOver: false, image: 'Outdated',
         fracture: { cause: 'promotion', atWallMs: runtime.clock.wallMs(), sequence: 0 },
         opening: runtime.random.id(),
-        base: alone ? record.base : record.position === null ? null : basePair(record.home, record.position.ownCp, record.position.cp),
+        // An image that went back is no consistency point of its position.
+        base: alone || imagePosition(record) !== record.position ? record.base : record.position === null ? null : basePair(record.home, record.position.ownCp, record.position.cp),
       }), { applied: { logId: log.logId, sequence: log.lastSequence } });
       rel.deps.volume.rootSwung(log.lastSequence);
     });
@@ -491,7 +492,10 @@ export class Roles {
         rel.marks.markRange(vbn * BLOCK_BYTES, BLOCK_BYTES);
       }
       await rel.marks.flush();
-      await rel.commit({ rollback: [{ volumeId: volume.id, to: kept.name }] }, (record) => ({ ...record, image: 'Outdated', lock: null, resync: null }));
+      await rel.commit({ rollback: [{ volumeId: volume.id, to: kept.name }] }, (record) => ({
+        ...record, image: 'Outdated', lock: null, resync: null,
+        ...(record.position === null ? {} : { rolledBack: { from: record.position, to: record.safety?.position ?? null } }),
+      }));
       volume.rootSwung(0);
       runtime.covered('roles/rolled-back');
       rel.report('mirror/rolled-back', 'warning', 'rolled back to the image before the sync');

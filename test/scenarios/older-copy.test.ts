@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { contentOf, imageState, makePair } from '../server/fixture.ts';
+import { BLOCK, makeScene, REGION, rel } from './scene.ts';
 
 describe('older copies', () => {
   test('a destination whose disks were replaced by an older copy is compared whole, never believed', async () => {
@@ -31,5 +32,39 @@ describe('older copies', () => {
     expect(await world.runUntil(() => rest() && imageState(south) === 'Synchronized', 60_000)).toBe(true);
     expect(await world.settle(contentOf(south, 'w'))).toEqual(await world.settle(contentOf(north, 'v')));
     expect(north.events.some((event) => event.kind === 'mirror/older-copy')).toBe(true);
+  });
+
+  test('a rolled-back image says where it stands, names every region it has given up, and is made equal again', async () => {
+    const scene = await makeScene({ seed: 431, settings: { resyncBytesPerSecond: 100_000, resyncWindowRegions: 2 } });
+    const { north, south, world } = scene;
+    const before = rel(south).position;
+    const old = scene.expected.slice();
+    scene.link(false);
+    await scene.until('the loss was noticed', () => !rel(north).connected);
+    // blocks that the sync overwrites, blocks it makes holes of, and blocks that it never reaches
+    for (let region = 0; region < 32; region++) await scene.write(north, region * REGION + BLOCK, 100 + region);
+    await world.settle(scene.volumeOf(north).trim(0, 4 * REGION));
+    scene.expected.fill(0, 0, 4 * REGION);
+    await scene.cp(north);
+    scene.link(true);
+    await scene.until('half of it is copied', () => (rel(north).resync?.regionsDone ?? 0) >= 16, 60_000);
+    await scene.cp(north);
+    north.crash();
+    await scene.until('the loss was noticed', () => !rel(south).connected && imageState(south) === 'OutOfSync', 30_000);
+    const mixture = await scene.content(south);
+    await scene.done(south, 'rollback');
+    await scene.expectContent(south, old);
+    expect(rel(south).position).toEqual(before);
+    const view = await world.settle(south.up.frozenView('w'));
+    expect(view.sequence).toBe(before?.sequence);
+    await world.settle(view.close());
+    let changed = 0;
+    for (let region = 0; region < 32; region++) if (!mixture.subarray(region * REGION, (region + 1) * REGION).every((byte, i) => byte === old[region * REGION + i])) changed++;
+    expect(changed).toBeGreaterThan(8);
+    expect(rel(south).fractureLog.dirty).toBeGreaterThanOrEqual(changed);
+    await world.settle(north.boot());
+    await scene.synchronized();
+    await scene.expectBothEqual();
+    expect(rel(south).position?.sequence ?? 0).toBeGreaterThan(before?.sequence ?? 0);
   });
 });

@@ -11,6 +11,7 @@ import {
   decisionViewOf,
   describeConditions,
   directionOf,
+  imagePosition,
   refuse,
   resyncResultJson,
   writersOf,
@@ -85,10 +86,17 @@ export class RelationshipDesk {
   }
 
   /** What a promotion of this side would lack: what its source said while it was heard, and how long ago it went on alone. */
-  private lossHere(rel: Relationship): { readonly knownWrites: number; readonly bytes: number; readonly seconds: number } {
+  private lossHere(rel: Relationship): {
+    readonly knownWrites: number;
+    readonly bytes: number;
+    readonly seconds: number;
+  } {
     const { role, fracture } = rel.record;
     const note = rel.missedHere;
-    const seconds = role === 'secondary' && fracture !== null ? Math.max(0, (this.runtime.clock.wallMs() - fracture.atWallMs) / 1000) : 0;
+    const seconds =
+      role === 'secondary' && fracture !== null
+        ? Math.max(0, (this.runtime.clock.wallMs() - fracture.atWallMs) / 1000)
+        : 0;
     return { knownWrites: note?.writes ?? 0, bytes: note?.bytes ?? 0, seconds };
   }
 
@@ -137,7 +145,8 @@ export class RelationshipDesk {
       fracture: record.fracture === null ? null : record.fracture.cause === 'admin' ? 'admin' : 'system',
       marks: rel.marks.regions.count + rel.kept.regions.count + (theirs?.markedRegions ?? 0),
       forced: record.forced,
-      secondaryWrote: record.role === 'primary' && theirs !== undefined && writersOf(record.generation, theirs.generation) === 'peer',
+      secondaryWrote:
+        record.role === 'primary' && theirs !== undefined && writersOf(record.generation, theirs.generation) === 'peer',
       safetySnapshot: record.safety === null ? null : { at: isoText(record.safety.atWallMs) },
       trackingFailed: record.trackingFailed || rel.marks.state === 'failed',
       conditions: this.activeConditions(rel, connected),
@@ -181,7 +190,8 @@ export class RelationshipDesk {
     const { record } = rel;
     const theirs = this.replication.roles.view(rel.id);
     if (record.image === 'Diverged') return 'both copies changed';
-    if (record.image === 'Synchronized') return record.role === 'primary' && (theirs?.markedRegions ?? 0) > 0 ? 'verify found differences' : null;
+    if (record.image === 'Synchronized')
+      return record.role === 'primary' && (theirs?.markedRegions ?? 0) > 0 ? 'verify found differences' : null;
     if (record.image === 'Synchronizing') return null;
     const writers = theirs === undefined ? 'nobody' : writersOf(record.generation, theirs.generation);
     if (record.role === 'primary' && writers === 'peer') return 'only the other side wrote';
@@ -195,6 +205,7 @@ export class RelationshipDesk {
     const connected = view.connected;
     const backlog = record.role === 'primary' ? this.lag(rel) : { ...rel.secondary.backlog, seconds: 0 };
     const regions = rel.marks.regions;
+    const at = imagePosition(record);
     return {
       id: rel.id,
       name: record.name,
@@ -220,10 +231,7 @@ export class RelationshipDesk {
       heat: heatOf(rel),
       resync: this.progress(rel),
       lastContactWallMs: connected ? this.runtime.clock.wallMs() : record.lastContactWallMs,
-      position:
-        record.position === null
-          ? null
-          : { sourceCp: record.position.cp, ownCp: record.position.ownCp, sequence: record.position.sequence },
+      position: at === null ? null : { sourceCp: at.cp, ownCp: at.ownCp, sequence: at.sequence },
       safetySnapshot: record.safety === null ? null : { atWallMs: record.safety.atWallMs },
       actions: allowedActions(view).map((a) => ({
         action: a.action,
@@ -278,7 +286,11 @@ export class RelationshipDesk {
       const rel = await this.replication.create(volume, half, assumeEqual);
       if (assumeEqual) {
         this.runtime.covered('mirror/assumed-equal');
-        rel.report('mirror/assumed-equal', 'warning', 'both copies were declared equal; nothing was compared: run verify');
+        rel.report(
+          'mirror/assumed-equal',
+          'warning',
+          'both copies were declared equal; nothing was compared: run verify',
+        );
       }
       rel.deps.announce();
       return this.sync(rel, assumeEqual ? 'update' : 'full');
@@ -304,6 +316,7 @@ export class RelationshipDesk {
     const regions = Math.min(sum, rel.marks.regions.size);
     const record = rel.record;
     const backlog = rel.secondary.backlog;
+    const at = imagePosition(record);
     await Promise.resolve();
     const known = record.image === 'Synchronized' || record.policy === 'strict';
     return {
@@ -315,10 +328,7 @@ export class RelationshipDesk {
       regions,
       bytesAtMost: regions * REGION_BYTES,
       loss: { ...this.lossHere(rel), unknownAfterWallMs: known && view.connected ? null : lastKnownAt(rel) },
-      lastSafe:
-        record.position === null
-          ? null
-          : { cp: record.position.cp, sequence: Math.max(record.position.sequence, rel.secondary.held) },
+      lastSafe: at === null ? null : { cp: at.cp, sequence: rel.imageSequence },
       expectedMs: null,
     };
   }
@@ -367,7 +377,8 @@ export class RelationshipDesk {
       case 'resync':
       case 'reverse-resync':
         // What a verify found is repaired as after a fracture: the target names its marks when the sync begins.
-        if (rel.primary.mode !== 'marked' && rel.record.image === 'Synchronized') await rel.primary.fracture('admin', 'a resync was asked for');
+        if (rel.primary.mode !== 'marked' && rel.record.image === 'Synchronized')
+          await rel.primary.fracture('admin', 'a resync was asked for');
         return this.sync(rel, action === 'resync' ? 'update' : 'reverse');
       case 'fracture':
         if (rel.primary.mode === 'marked' && rel.record.image === 'Synchronized')
@@ -492,7 +503,7 @@ function refusalData(refusal: {
 /** On a secondary: until when it is known what its source acknowledged without it. */
 function lastKnownAt(rel: Relationship): number | null {
   const { role, fracture, lastContactWallMs } = rel.record;
-  if (role === 'secondary' && fracture !== null) return rel.missedHere?.heardWallMs ?? fracture.atWallMs;
+  if (role === 'secondary' && fracture !== null) return rel.missedHere?.trueUntilWallMs ?? fracture.atWallMs;
   return lastContactWallMs;
 }
 

@@ -1,6 +1,12 @@
 import type { Pool } from '../../pool/index.ts';
 import type { Relationship } from '../../replication/index.ts';
-import { BLOCK_BYTES, type CpSummary, type CpTrigger, type FrozenBlock, type LoggedVolume } from '../../volume/index.ts';
+import {
+  BLOCK_BYTES,
+  type CpSummary,
+  type CpTrigger,
+  type FrozenBlock,
+  type LoggedVolume,
+} from '../../volume/index.ts';
 import type { StorageServerFace } from './types.ts';
 
 const NO_OVERLAY: ReadonlyMap<number, FrozenBlock> = new Map();
@@ -44,7 +50,7 @@ export async function openFrozenView(deps: {
   };
   return {
     cp: kept.cp,
-    sequence: secondary ? rel.secondary.held : volume.appliedSequence,
+    sequence: secondary ? rel.imageSequence : volume.appliedSequence,
     sizeBytes: kept.sizeBlocks * BLOCK_BYTES,
     read: async (offset, length) => {
       const first = Math.floor(offset / BLOCK_BYTES);
@@ -55,7 +61,8 @@ export async function openFrozenView(deps: {
       const first = Math.floor(offset / BLOCK_BYTES);
       const end = Math.ceil((offset + length) / BLOCK_BYTES);
       for (let vbn = first; vbn < end; vbn++) if (overlay.get(vbn)?.content) return false;
-      for await (const { pointer } of pool.walk(kept.root, { fromVbn: first, toVbn: end })) if (pointer !== null) return false;
+      for await (const { pointer } of pool.walk(kept.root, { fromVbn: first, toVbn: end }))
+        if (pointer !== null) return false;
       return true;
     },
     close: async () => {

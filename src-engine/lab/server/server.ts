@@ -3,14 +3,33 @@ import type { ShelfHandle } from '../../disk/index.ts';
 import { Log, type LogRecord, type LostRange, readJsonPayload } from '../../nvlog/index.ts';
 import { Pool, PoolFailedError, type JsonObject, type Problem, type VolumeRecord } from '../../pool/index.ts';
 import { Replication, directionOf, type Relationship } from '../../replication/index.ts';
-import { CleanCache, ConsistencyPoints, LoggedVolume, VolumeError, type CpSummary, type CpTrigger } from '../../volume/index.ts';
+import {
+  CleanCache,
+  ConsistencyPoints,
+  LoggedVolume,
+  VolumeError,
+  type CpSummary,
+  type CpTrigger,
+} from '../../volume/index.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
 import { applyControlRecord } from './recovery.ts';
 import { RelationshipDesk } from './desk.ts';
 import { openFrozenView } from './frozen-view.ts';
 import { Suspension } from './suspension.ts';
 import type {
-  ActionOptions, ActionOutcome, ActionPreview, HostVolume, PoolStatus, RelationshipStatus, ServerDependencies, ServerEvent, ServerState, ServerStatus, Severity, StorageServerFace, VolumeStatus,
+  ActionOptions,
+  ActionOutcome,
+  ActionPreview,
+  HostVolume,
+  PoolStatus,
+  RelationshipStatus,
+  ServerDependencies,
+  ServerEvent,
+  ServerState,
+  ServerStatus,
+  Severity,
+  StorageServerFace,
+  VolumeStatus,
 } from './types.ts';
 
 const LOG_NAMES = ['nvlog-a.log', 'nvlog-b.log'] as const;
@@ -83,9 +102,15 @@ export class StorageServer implements StorageServerFace {
     this.epochs = { ...identity.epochs };
     const logDeps = {
       runtime,
-      open: (name: string): Promise<StorageFile> => logStorage.open(name, { create: true, size: settings.logHalfBytes, preallocate: true }),
+      open: (name: string): Promise<StorageFile> =>
+        logStorage.open(name, { create: true, size: settings.logHalfBytes, preallocate: true }),
     };
-    const options = { names: LOG_NAMES, logId: identity.logId, halfBytes: settings.logHalfBytes, reserveBytes: LOG_RESERVE_BYTES };
+    const options = {
+      names: LOG_NAMES,
+      logId: identity.logId,
+      halfBytes: settings.logHalfBytes,
+      reserveBytes: LOG_RESERVE_BYTES,
+    };
     let records: readonly LogRecord[] = [];
     let labels: Readonly<Record<string, number>> = {};
     let lost: LostRange | null = null;
@@ -100,11 +125,17 @@ export class StorageServer implements StorageServerFace {
       labels = opened.recovered.labels;
       lost = opened.lost;
       for (const finding of opened.findings) {
-        this.event(`nvlog/${finding.code}`, finding.code === 'lost-records' ? 'critical' : 'notice', this.id, `${finding.file} offset ${String(finding.offset)}: ${finding.message}`);
+        this.event(
+          `nvlog/${finding.code}`,
+          finding.code === 'lost-records' ? 'critical' : 'notice',
+          this.id,
+          `${finding.file} offset ${String(finding.offset)}: ${finding.message}`,
+        );
       }
     }
     const endOfLog = this.log.lastSequence;
-    for (const { poolId, arrayId } of this.deps.pools) await this.openPool(poolId, arrayId, identity.logId, labels[poolId]);
+    for (const { poolId, arrayId } of this.deps.pools)
+      await this.openPool(poolId, arrayId, identity.logId, labels[poolId]);
     this.compose();
     await this.openVolumes(endOfLog, lost);
     await this.replay(records);
@@ -135,15 +166,32 @@ export class StorageServer implements StorageServerFace {
     const { logStorage } = this.deps;
     for (const name of LOG_NAMES) {
       const there = await logStorage.exists(name);
-      if (identity === 'known' && !there) throw new RefusedStart('nvlog/missing', `${name} is missing, expected a log half from offset 0; nothing was changed: restore the file, or fail over to the other site`);
+      if (identity === 'known' && !there)
+        throw new RefusedStart(
+          'nvlog/missing',
+          `${name} is missing, expected a log half from offset 0; nothing was changed: restore the file, or fail over to the other site`,
+        );
       // Without pools this is a first start that was cut short.
-      if (identity === 'new' && there && this.deps.pools.length > 0) throw new RefusedStart('server/identity-missing', `identity.json is missing, but ${name} is there; nothing was changed: restore identity.json from a backup`);
+      if (identity === 'new' && there && this.deps.pools.length > 0)
+        throw new RefusedStart(
+          'server/identity-missing',
+          `identity.json is missing, but ${name} is there; nothing was changed: restore identity.json from a backup`,
+        );
     }
-    if (identity === 'new' && this.deps.pools.length > 0) throw new RefusedStart('server/identity-missing', 'identity.json and the log are missing, but the server owns pools; nothing was changed: restore the files from a backup, or fail over to the other site');
+    if (identity === 'new' && this.deps.pools.length > 0)
+      throw new RefusedStart(
+        'server/identity-missing',
+        'identity.json and the log are missing, but the server owns pools; nothing was changed: restore the files from a backup, or fail over to the other site',
+      );
   }
 
   /** Opens a pool behind a new epoch: what an earlier incarnation still has in flight is refused by the array. */
-  private async openPool(poolId: string, arrayId: string, logId: string, minimumLabel: number | undefined): Promise<void> {
+  private async openPool(
+    poolId: string,
+    arrayId: string,
+    logId: string,
+    minimumLabel: number | undefined,
+  ): Promise<void> {
     const { runtime, logStorage } = this.deps;
     const refused = this.deps.refusedArrays?.get(arrayId);
     if (refused !== undefined) throw new RefusedStart(refused.code, refused.message);
@@ -152,14 +200,20 @@ export class StorageServer implements StorageServerFace {
     const onArray = shelf.epoch(poolId);
     const own = this.epochs[poolId] ?? 0;
     if (onArray > own && own > 0) {
-      throw new RefusedStart('server/older-than-array', `the array carries epoch ${String(onArray)} of pool ${poolId}, this server's own record says ${String(own)}: it is an older copy and does not serve`);
+      throw new RefusedStart(
+        'server/older-than-array',
+        `the array carries epoch ${String(onArray)} of pool ${poolId}, this server's own record says ${String(own)}: it is an older copy and does not serve`,
+      );
     }
     const epoch = Math.max(onArray, own) + 1;
     this.epochs[poolId] = epoch;
     await writeIdentity(logStorage, runtime, { logId, epochs: this.epochs });
     await shelf.raiseEpoch(poolId, epoch);
     const handle = shelf.handle({ poolId, serverId: this.id, epoch });
-    const opened = await Pool.open({ runtime, handle }, minimumLabel === undefined ? { poolId } : { poolId, minimumLabel });
+    const opened = await Pool.open(
+      { runtime, handle },
+      minimumLabel === undefined ? { poolId } : { poolId, minimumLabel },
+    );
     if (opened.kind === 'refused') throw new RefusedStart(opened.code, opened.message);
     for (const finding of opened.findings) this.event(`pool/${finding.kind}`, 'warning', poolId, finding.message);
     this.pools.set(poolId, { pool: opened.pool, handle });
@@ -175,9 +229,15 @@ export class StorageServer implements StorageServerFace {
       volumesOf: (pool) => [...this.volumesById.values()].filter((volume) => this.poolIdOf.get(volume.id) === pool.id),
       ownAttributes: (appliedSequence) => ({ applied: { logId: log.logId, sequence: appliedSequence } }),
       intervalMs: settings.cpIntervalMs,
-      onPhase: (phase, cp) => { this.deps.onCpPhase?.(phase, cp); },
-      onFailure: (_pool, error) => { this.suspend(error); },
-      onFreed: () => { this.freed(); },
+      onPhase: (phase, cp) => {
+        this.deps.onCpPhase?.(phase, cp);
+      },
+      onFailure: (_pool, error) => {
+        this.suspend(error);
+      },
+      onFreed: () => {
+        this.freed();
+      },
     });
     this.replication = new Replication({
       runtime,
@@ -187,24 +247,38 @@ export class StorageServer implements StorageServerFace {
       consistencyPoint: (trigger) => this.consistencyPoint(trigger),
       volume: (id) => this.volumesById.get(id),
       poolOf: (id) => this.poolOf(id),
+      poolIds: () => [...this.pools.keys()],
       sharedFile: (volumeId, name, size, create) => this.handleFor(volumeId).file(name, { create, size }),
       sharedFileExists: (volumeId, name) => this.handleFor(volumeId).fileExists(name),
       nameOf: this.deps.nameOf,
-      deviceFailed: (error) => { if (error instanceof PoolFailedError) this.suspend(error); },
-      report: (kind, severity, subject, message, details) => { this.event(kind, severity, subject, message, details); },
-      gateChanged: (volumeId) => { this.admitVolume(volumeId); },
+      deviceFailed: (error) => {
+        if (error instanceof PoolFailedError) this.suspend(error);
+      },
+      report: (kind, severity, subject, message, details) => {
+        this.event(kind, severity, subject, message, details);
+      },
+      gateChanged: (volumeId) => {
+        this.admitVolume(volumeId);
+      },
       recordsLost: (volumeId, what) => this.nvFail(volumeId, what),
     });
     this.desk = new RelationshipDesk(this.replication, runtime, this.deps.nameOf);
-    log.onDurable = () => { this.scheduleAdvance(); };
+    log.onDurable = () => {
+      this.scheduleAdvance();
+    };
     log.onFailure = (error) => {
-      this.event('nvlog/device-failed', 'alert', this.id, `the log device failed: ${error.message}; going on in the other half`);
+      this.event(
+        'nvlog/device-failed',
+        'alert',
+        this.id,
+        `the log device failed: ${error.message}; going on in the other half`,
+      );
       this.consistencyPoint('log-failure').catch(() => undefined);
     };
   }
 
   private handleFor(volumeId: string | null): ShelfHandle {
-    const poolId = volumeId === null ? [...this.pools.keys()][0] : this.poolIdOf.get(volumeId);
+    const poolId = volumeId === null ? [...this.pools.keys()][0] : (this.poolIdOf.get(volumeId) ?? volumeId);
     const open = poolId === undefined ? undefined : this.pools.get(poolId);
     if (open === undefined) throw new Error(`no pool for ${String(volumeId)}`);
     return open.handle;
@@ -215,18 +289,31 @@ export class StorageServer implements StorageServerFace {
       for (const record of pool.volumes()) {
         const applied = appliedOf(record);
         if (applied !== null && applied.logId !== this.openLog().logId) {
-          throw new RefusedStart('server/foreign-log', `${record.name} was last written through another log (${applied.logId}); this server's log is not the one its disks belong to`);
+          throw new RefusedStart(
+            'server/foreign-log',
+            `${record.name} was last written through another log (${applied.logId}); this server's log is not the one its disks belong to`,
+          );
         }
         if (applied !== null && applied.sequence > endOfLog) {
-          throw new RefusedStart('server/older-log-than-disks', `${record.name} on disk holds record ${String(applied.sequence)}, the log ends at ${String(endOfLog)}: the log is an older copy`);
+          throw new RefusedStart(
+            'server/older-log-than-disks',
+            `${record.name} on disk holds record ${String(applied.sequence)}, the log ends at ${String(endOfLog)}: the log is an older copy`,
+          );
         }
         const volume = this.addVolume(pool, record, applied?.sequence ?? 0);
         const relationship = relationshipOf(record);
         if (relationship !== null) await this.replication?.adopt(volume, relationship);
         const earlier = record.attributes[NVFAIL];
         if (typeof earlier === 'string') this.keepOffline(volume, earlier);
-        else if (lost !== null && volume.appliedSequence < lost.toSequence && (lost.volumeIds === undefined || lost.volumeIds.includes(volume.id))) {
-          await this.nvFail(volume.id, `log records ${String(lost.fromSequence)} ${lost.openEnded === true ? 'and later' : `to ${String(lost.toSequence)}`}`);
+        else if (
+          lost !== null &&
+          volume.appliedSequence < lost.toSequence &&
+          (lost.volumeIds === undefined || lost.volumeIds.includes(volume.id))
+        ) {
+          await this.nvFail(
+            volume.id,
+            `log records ${String(lost.fromSequence)} ${lost.openEnded === true ? 'and later' : `to ${String(lost.toSequence)}`}`,
+          );
         }
       }
     }
@@ -238,7 +325,9 @@ export class StorageServer implements StorageServerFace {
   private async nvFail(volumeId: string, what: string): Promise<void> {
     const volume = this.volumeOf(volumeId);
     const message = `unflushed writes were lost (${what}); inspect the volume and acknowledge`;
-    await this.poolOf(volumeId).commit({ attributes: [{ volumeId, update: (record) => ({ ...record.attributes, [NVFAIL]: message }) }] });
+    await this.poolOf(volumeId).commit({
+      attributes: [{ volumeId, update: (record) => ({ ...record.attributes, [NVFAIL]: message }) }],
+    });
     this.deps.runtime.covered('server/nvfail');
     this.keepOffline(volume, message);
   }
@@ -254,7 +343,8 @@ export class StorageServer implements StorageServerFace {
     if (!this.nvFailed.delete(volumeId)) return false;
     const rel = this.relationshipOfVolume(volumeId);
     if (rel !== undefined) rel.nvFailed = false;
-    const update = (record: VolumeRecord): JsonObject => Object.fromEntries(Object.entries(record.attributes).filter(([name]) => name !== NVFAIL));
+    const update = (record: VolumeRecord): JsonObject =>
+      Object.fromEntries(Object.entries(record.attributes).filter(([name]) => name !== NVFAIL));
     await this.poolOf(volumeId).commit({ attributes: [{ volumeId, update }] });
     return true;
   }
@@ -274,11 +364,23 @@ export class StorageServer implements StorageServerFace {
   }
 
   private addVolume(pool: Pool, record: VolumeRecord, applied: number): LoggedVolume {
-    const volume = new LoggedVolume({
-      runtime: this.deps.runtime, pool, log: this.openLog(), cache: this.cache, epoch: this.epochs[pool.id] ?? 0,
-      onLogFull: () => { this.logFull(); },
-      onAppended: () => { this.appended(); },
-    }, record, applied);
+    const volume = new LoggedVolume(
+      {
+        runtime: this.deps.runtime,
+        pool,
+        log: this.openLog(),
+        cache: this.cache,
+        epoch: this.epochs[pool.id] ?? 0,
+        onLogFull: () => {
+          this.logFull();
+        },
+        onAppended: () => {
+          this.appended();
+        },
+      },
+      record,
+      applied,
+    );
     this.volumesById.set(record.id, volume);
     this.poolIdOf.set(record.id, pool.id);
     return volume;
@@ -310,7 +412,13 @@ export class StorageServer implements StorageServerFace {
   /** Roots kept for reads of an earlier incarnation. */
   private async releaseViews(): Promise<void> {
     for (const { pool } of this.pools.values()) {
-      const release = pool.volumes().flatMap((record) => record.keptRoots.filter((root) => root.name.startsWith(VIEW_PREFIX) || root.purpose === 'resync').map((root) => ({ volumeId: record.id, name: root.name })));
+      const release = pool
+        .volumes()
+        .flatMap((record) =>
+          record.keptRoots
+            .filter((root) => root.name.startsWith(VIEW_PREFIX) || root.purpose === 'resync')
+            .map((root) => ({ volumeId: record.id, name: root.name })),
+        );
       if (release.length > 0) await pool.commit({ release });
     }
   }
@@ -324,7 +432,12 @@ export class StorageServer implements StorageServerFace {
     try {
       if (this.points?.failed === false) await this.points.request('shutdown');
     } catch (error) {
-      this.event('server/shutdown-incomplete', 'warning', this.id, error instanceof Error ? error.message : String(error));
+      this.event(
+        'server/shutdown-incomplete',
+        'warning',
+        this.id,
+        error instanceof Error ? error.message : String(error),
+      );
     }
     this.points?.stop();
     this.replication?.stop();
@@ -339,7 +452,8 @@ export class StorageServer implements StorageServerFace {
   // --- admission ---------------------------------------------------------------------------------------------------
 
   private admit(): void {
-    for (const rel of this.replication?.all() ?? []) if (rel.record.role === 'primary') this.awaitPeer(rel.deps.volume.id);
+    for (const rel of this.replication?.all() ?? [])
+      if (rel.record.role === 'primary') this.awaitPeer(rel.deps.volume.id);
     for (const volume of this.volumesById.values()) this.admitVolume(volume.id);
   }
 
@@ -347,7 +461,9 @@ export class StorageServer implements StorageServerFace {
     const wait = {};
     this.awaiting.set(volumeId, wait);
     // A wait that ended and began anew has its whole time again.
-    this.deps.runtime.clock.after(this.deps.settings.peerWaitMs, () => { if (this.awaiting.get(volumeId) === wait) this.endPeerWait([volumeId]); });
+    this.deps.runtime.clock.after(this.deps.settings.peerWaitMs, () => {
+      if (this.awaiting.get(volumeId) === wait) this.endPeerWait([volumeId]);
+    });
   }
 
   /** Primary bias: nobody was heard for `peerWaitMs`; mirrored volumes serve as fractured (architecture.md 5). */
@@ -355,10 +471,13 @@ export class StorageServer implements StorageServerFace {
     for (const volumeId of volumeIds) {
       this.awaiting.delete(volumeId);
       const rel = this.relationshipOfVolume(volumeId);
-      if (rel?.record.role !== 'primary' || rel.deps.volume.gate.kind !== 'held' || rel.record.image === 'Diverged') continue;
+      if (rel?.record.role !== 'primary' || rel.deps.volume.gate.kind !== 'held' || rel.record.image === 'Diverged')
+        continue;
       this.deps.runtime.covered('server/primary-bias');
       if (rel.primary.mode === 'marked' && rel.record.fracture === null && rel.record.image === 'Synchronized') {
-        void rel.primary.isolate('restart', 'the peer was not heard after the start').then(() => { this.admitVolume(volumeId); });
+        void rel.primary.isolate('restart', 'the peer was not heard after the start').then(() => {
+          this.admitVolume(volumeId);
+        });
       } else this.admitVolume(volumeId);
     }
   }
@@ -369,20 +488,30 @@ export class StorageServer implements StorageServerFace {
     if (volume === undefined || this.state.kind !== 'up') return;
     const rel = this.relationshipOfVolume(volumeId);
     // An image that became equal to its source again misses nothing any more.
-    if (rel?.record.role === 'secondary' && rel.record.image === 'Synchronized' && this.nvFailed.has(volumeId)) this.endNvFail(volumeId).catch(() => undefined);
+    if (rel?.record.role === 'secondary' && rel.record.image === 'Synchronized' && this.nvFailed.has(volumeId))
+      this.endNvFail(volumeId).catch(() => undefined);
     const lost = this.nvFailed.get(volumeId);
-    if (lost !== undefined && rel?.record.role !== 'secondary') return volume.setGate({ kind: 'closed', code: 'volume/offline', message: lost });
+    if (lost !== undefined && rel?.record.role !== 'secondary')
+      return volume.setGate({ kind: 'closed', code: 'volume/offline', message: lost });
     if (rel === undefined) return volume.setGate({ kind: 'open' });
     if (rel.record.role === 'secondary') {
       this.awaiting.delete(volumeId);
-      return volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${volume.record.name} is the secondary of mirror ${rel.record.name}; ${this.deps.nameOf(rel.record.peerServerId)} serves it` });
+      return volume.setGate({
+        kind: 'closed',
+        code: 'volume/not-owner',
+        message: `${volume.record.name} is the secondary of mirror ${rel.record.name}; ${this.deps.nameOf(rel.record.peerServerId)} serves it`,
+      });
     }
     // A primary that is being overwritten is a mixture until that has finished.
     if (rel.primary.holdsHosts || rel.record.resync?.kind === 'overwrite-primary') return;
     if (volume.gate.kind === 'open' || (rel.record.image === 'Diverged' && volume.gate.kind === 'held')) return;
     const fresh = rel.record.image === 'NotEstablished' || this.deps.runtime.planted('serve-before-handshake');
     // A copy that is no longer in sync says so durably: hosts may write here once the peer cannot have been promoted unseen.
-    const apart = rel.record.fracture !== null || rel.record.image === 'OutOfSync' || rel.record.image === 'Synchronizing' || rel.record.image === 'Outdated';
+    const apart =
+      rel.record.fracture !== null ||
+      rel.record.image === 'OutOfSync' ||
+      rel.record.image === 'Synchronizing' ||
+      rel.record.image === 'Outdated';
     const met = !this.awaiting.has(volumeId) || this.handshakeDone(rel);
     if (!fresh && !rel.primary.inSync && !(apart && met)) {
       // Made primary by a planned swap: if the other side is lost before it joins, primary bias holds here as after a start.
@@ -470,7 +599,8 @@ export class StorageServer implements StorageServerFace {
 
   /** Nothing that needs a label of its own is begun while labels cannot be written: it would wait without a word. */
   private needRoom(): void {
-    if (this.state.kind === 'suspended') throw new VolumeError('volume/suspended', `${this.deps.name} is suspended: ${this.state.reason}`);
+    if (this.state.kind === 'suspended')
+      throw new VolumeError('volume/suspended', `${this.deps.name} is suspended: ${this.state.reason}`);
   }
 
   private suspend(error: unknown): void {
@@ -486,7 +616,8 @@ export class StorageServer implements StorageServerFace {
   }
 
   private event(kind: string, severity: Severity, subject: string, message: string, details?: JsonObject): void {
-    const event: ServerEvent = details === undefined ? { kind, severity, subject, message } : { kind, severity, subject, message, details };
+    const event: ServerEvent =
+      details === undefined ? { kind, severity, subject, message } : { kind, severity, subject, message, details };
     this.deps.report(event);
   }
 
@@ -534,7 +665,16 @@ export class StorageServer implements StorageServerFace {
     };
   }
 
-  async createPool(spec: { readonly id: string; readonly name: string; readonly arrayId: string; readonly groups: readonly { readonly level: string; readonly slots: readonly number[]; readonly unitBlocks: number }[] }): Promise<void> {
+  async createPool(spec: {
+    readonly id: string;
+    readonly name: string;
+    readonly arrayId: string;
+    readonly groups: readonly {
+      readonly level: string;
+      readonly slots: readonly number[];
+      readonly unitBlocks: number;
+    }[];
+  }): Promise<void> {
     const shelf = this.deps.shelves.get(spec.arrayId);
     if (shelf === undefined) throw new RefusedStart('server/no-array', `the array ${spec.arrayId} cannot be reached`);
     this.needRoom();
@@ -552,18 +692,40 @@ export class StorageServer implements StorageServerFace {
     return [...this.volumesById.values()].map((volume) => {
       const rel = this.relationshipOfVolume(volume.id);
       return {
-        id: volume.id, name: volume.record.name, poolId: this.poolIdOf.get(volume.id) ?? '', sizeBytes: volume.sizeBytes,
+        id: volume.id,
+        name: volume.record.name,
+        poolId: this.poolIdOf.get(volume.id) ?? '',
+        sizeBytes: volume.sizeBytes,
         usedBytes: volume.record.usedBlocks * 4096,
-        ...volumeState(volume, rel), cp: volume.record.cp, sequence: rel?.record.role === 'secondary' ? rel.secondary.held : volume.lastSequence, relationshipId: rel?.id ?? null, counters: { ...volume.counters },
+        ...volumeState(volume, rel),
+        cp: volume.record.cp,
+        sequence: rel?.record.role === 'secondary' ? rel.imageSequence : volume.lastSequence,
+        relationshipId: rel?.id ?? null,
+        counters: { ...volume.counters },
       };
     });
   }
 
-  async createVolume(spec: { readonly id: string; readonly name: string; readonly poolId: string; readonly sizeBytes: number }): Promise<void> {
+  async createVolume(spec: {
+    readonly id: string;
+    readonly name: string;
+    readonly poolId: string;
+    readonly sizeBytes: number;
+  }): Promise<void> {
     this.needRoom();
     const open = this.pools.get(spec.poolId);
     if (open === undefined) throw new VolumeError('volume/offline', `no pool ${spec.poolId} on ${this.deps.name}`);
-    await open.pool.commit({ create: [{ id: spec.id, name: spec.name, sizeBlocks: Math.ceil(spec.sizeBytes / 4096), policy: 'logged', attributes: {} }] });
+    await open.pool.commit({
+      create: [
+        {
+          id: spec.id,
+          name: spec.name,
+          sizeBlocks: Math.ceil(spec.sizeBytes / 4096),
+          policy: 'logged',
+          attributes: {},
+        },
+      ],
+    });
     this.addVolume(open.pool, open.pool.volume(spec.id), 0);
     this.admitVolume(spec.id);
   }
@@ -588,7 +750,11 @@ export class StorageServer implements StorageServerFace {
     const volume = this.volumeOf(volumeId);
     const readable = (): void => {
       // A volume that only waits for room can be read.
-      if (volume.gate.kind === 'closed' && !(volume.gate.code === 'volume/suspended' && this.state.kind === 'suspended' && this.state.inPlace === true)) throw new VolumeError(volume.gate.code, volume.gate.message);
+      if (
+        volume.gate.kind === 'closed' &&
+        !(volume.gate.code === 'volume/suspended' && this.state.kind === 'suspended' && this.state.inPlace === true)
+      )
+        throw new VolumeError(volume.gate.code, volume.gate.message);
     };
     return {
       id: volumeId,
@@ -609,7 +775,13 @@ export class StorageServer implements StorageServerFace {
     this.needRoom();
     const volume = this.volumeOf(volumeId);
     const name = `${VIEW_PREFIX}${this.deps.runtime.random.id()}`;
-    return openFrozenView({ name, volume, pool: this.poolOf(volumeId), rel: this.relationshipOfVolume(volumeId) ?? null, consistencyPoint: (trigger) => this.consistencyPoint(trigger) });
+    return openFrozenView({
+      name,
+      volume,
+      pool: this.poolOf(volumeId),
+      rel: this.relationshipOfVolume(volumeId) ?? null,
+      consistencyPoint: (trigger) => this.consistencyPoint(trigger),
+    });
   }
 
   consistencyPoint(trigger: CpTrigger): Promise<CpSummary> {
@@ -693,7 +865,11 @@ function relationshipOf(record: VolumeRecord): Relationship['record'] | null {
 
 function volumeState(volume: LoggedVolume, rel: Relationship | undefined): Pick<VolumeStatus, 'state' | 'stateReason'> {
   const gate = volume.gate;
-  if (rel?.record.role === 'secondary') return { state: rel.record.fenced ? 'fenced' : 'secondary', stateReason: gate.kind === 'closed' ? gate.message : null };
+  if (rel?.record.role === 'secondary')
+    return {
+      state: rel.record.fenced ? 'fenced' : 'secondary',
+      stateReason: gate.kind === 'closed' ? gate.message : null,
+    };
   if (gate.kind === 'open') return { state: 'online', stateReason: null };
   if (gate.kind === 'held') return { state: 'waiting', stateReason: gate.reason };
   return { state: gate.code === 'volume/suspended' ? 'suspended' : 'offline', stateReason: gate.message };
@@ -701,7 +877,15 @@ function volumeState(volume: LoggedVolume, rel: Relationship | undefined): Pick<
 
 function poolStatus(pool: Pool): PoolStatus {
   const { totalBlocks, usedBlocks, freeBlocks } = pool.capacity();
-  return { id: pool.id, name: pool.name, label: pool.lastLabel, totalBytes: totalBlocks * 4096, usedBytes: usedBlocks * 4096, freeBytes: freeBlocks * 4096, state: pool.state };
+  return {
+    id: pool.id,
+    name: pool.name,
+    label: pool.lastLabel,
+    totalBytes: totalBlocks * 4096,
+    usedBytes: usedBlocks * 4096,
+    freeBytes: freeBlocks * 4096,
+    state: pool.state,
+  };
 }
 
 export { directionOf };
