@@ -53,7 +53,8 @@ export const start: Scenario = {
 };
 
 async function afterPowerLoss(directory: string, logBytes: number, rounds: number): Promise<Figure> {
-  const logHalfBytes = 3 * logBytes;
+  // More than twice what is written, or a consistency point would run; all of it is read at the start.
+  const logHalfBytes = Math.ceil((9 * logBytes) / 4 / MIB) * MIB;
   const dataBytes = 4 * logBytes;
   const site = await makeSingle(directory, { dataBytes, settings: { logHalfBytes, cpIntervalMs: NEVER_MS } });
   const volumeBytes = 2 * logBytes;

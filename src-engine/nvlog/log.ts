@@ -198,9 +198,11 @@ export class Log {
     checkOptions(options);
     const halves = await openHalves(deps, options);
     const ignoreChain = deps.runtime.planted('ignore-log-chain');
-    const first = await readHalf(halves[0].file, 0, options.logId, ignoreChain);
+    const [first, second] = await Promise.all([
+      readHalf(halves[0].file, 0, options.logId, ignoreChain),
+      readHalf(halves[1].file, 1, options.logId, ignoreChain),
+    ]);
     if (first.kind === 'refused') return { ...first, details: { findings: [] } };
-    const second = await readHalf(halves[1].file, 1, options.logId, ignoreChain);
     if (second.kind === 'refused') return { ...second, details: { findings: first.half.findings } };
     const images = [first.half, second.half] as const;
     const assembly = assemble(images, options.coveredThrough ?? 0);
