@@ -1,4 +1,4 @@
-// `npm test`: lint, types, layers, unit, simulation, crash, build, e2e; one after the other, because an install or a build
+// `npm test`: lint, types, layers, unit, simulation, crash, bench, build, e2e; one after the other, because an install or a build
 // under a running test gives false failures. `npm test -- --grep X` runs the tests whose names match X and nothing else.
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -101,6 +101,10 @@ async function main() {
       hasTests('test/simulation') ? vitest('simulation', ['simulation']) : noTests('test/simulation'),
     );
     await step('crash (short)', () => (hasTests('test/crash') ? vitest('crash', ['crash']) : noTests('test/crash')));
+    // Shows that the benchmark runs and finds what it copied right; its figures mean nothing at this size.
+    await step('bench (tiny)', () =>
+      run(node.path, [...found.flags, join(root, 'bench', 'run.ts'), '--tiny', '--json', join(scratch, 'bench.json')]),
+    );
     await step('build', () => build({ force: true }));
     await step('bundle', () => checkBundle());
     await step('e2e', () => (hasTests('e2e') ? playwright([]) : noTests('e2e')));
