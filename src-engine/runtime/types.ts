@@ -158,6 +158,7 @@ export const PLANTED_BUGS = [
   'drop-fracture-bit',
   'acknowledge-before-keeper',
   'drop-entry-at-drain',
+  'hide-lost-records',
 ] as const;
 export type PlantedBug = (typeof PLANTED_BUGS)[number];
 

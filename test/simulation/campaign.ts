@@ -229,7 +229,7 @@ export class Campaign {
     this.note(`${site.id} ${event.kind} ${event.subject}: ${event.message}`);
     // Whatever a device does, an engine that has no name for it has a bug.
     if (event.kind === 'mirror/internal-error' || event.kind === 'mirror/digest-mismatch') return this.violate(`${site.id}: ${event.kind}: ${event.message}`);
-    if (event.kind === 'volume/nvfail') return this.violate(`${site.id}: acknowledged records were lost although no log was damaged: ${event.message}`);
+    if (event.kind === 'volume/nvfail') return this.recordsLost(site, event);
     if ((event.kind === 'server/suspended' || event.kind === 'server/refused') && !site.excused && !this.plan.tight) {
       return this.violate(`${site.id}: ${event.kind} without a fault that explains it: ${event.message}`);
     }
@@ -259,6 +259,13 @@ export class Campaign {
         return model.rolledBack(side);
       default:
     }
+  }
+
+  /** NVFail: legal after damage only, and it says which records. */
+  private recordsLost(site: Site, event: ServerEvent): void {
+    if (!site.logHarmed) return this.violate(`${site.id}: acknowledged records were lost although no log was damaged: ${event.message}`);
+    if (!/(records|entries) \d+ (to \d+|and later)|mirror log of \w+ cannot be read/.test(event.message)) return this.violate(`${site.id}: records were lost, and nobody is told which: ${event.message}`);
+    site.lost.push(event.subject);
   }
 
   /** It has heard of nobody yet: what it says of itself is what its files say. */

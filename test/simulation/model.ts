@@ -88,6 +88,11 @@ export class SideModel {
     }
   }
 
+  /** Acknowledged writes since `tick` may be gone, and the server has said so: what they replaced may be seen again. */
+  mayHaveLost(tick: number): void {
+    for (const entries of this.cells) for (const entry of entries) if (entry.supersededAt > tick) entry.supersededAt = NEVER;
+  }
+
   /** The write was never taken. */
   remove(write: Write): void {
     for (const cells of [this.cells, this.target, this.safety]) {

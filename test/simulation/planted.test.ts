@@ -20,6 +20,7 @@ const HUNTS: Readonly<Record<PlantedBug, { readonly where: SeedOptions; readonly
   'obey-stale-commit': { where: { directed: 'cut-in-prepare' }, seeds: 4 },
   'keep-entries-beyond-cut': { where: { directed: 'entries-beyond-the-end' }, seeds: 6 },
   'drop-entry-at-drain': { where: { directed: 'promoted-in-flight' }, seeds: 2 },
+  'hide-lost-records': { where: { directed: 'rotten-log' }, seeds: 3 },
   'retry-failed-sync': { where: { directed: 'failed-log-sync' }, seeds: 4 },
 };
 

@@ -33,6 +33,10 @@ export class Site {
   bootedAtMs = 0;
   /** Slots that took harm which the array has to make good. */
   readonly harmed = new Set<number>();
+  /** A log was damaged on its medium: acknowledged records may be gone, but not silently. */
+  logHarmed = false;
+  /** What the server said of lost records, since the last look. */
+  readonly lost: string[] = [];
   /** Faults that may explain that the server suspends itself or refuses to start, and until when they stand. */
   private readonly faults = new Map<string, number>();
   private running: StorageServer | null = null;

@@ -123,7 +123,7 @@ export class StorageServer implements StorageServerFace {
       this.log = opened.log;
       records = opened.recovered.records;
       labels = opened.recovered.labels;
-      lost = opened.lost;
+      lost = runtime.planted('hide-lost-records') ? null : opened.lost;
       for (const finding of opened.findings) {
         this.event(
           `nvlog/${finding.code}`,
@@ -142,7 +142,9 @@ export class StorageServer implements StorageServerFace {
     const replication = this.replication;
     if (replication === null) throw new Error('composed');
     const primaries = replication.all().filter((rel) => rel.record.role === 'primary');
-    await Promise.all(primaries.map((rel) => rel.primary.rememberEnd(endOfLog, endOfLog + SEQUENCE_STRIDE + 1)));
+    // Lost records are beyond the end as well: a destination that holds them is to give them back, not to be overwritten.
+    const lastHere = lost === null ? endOfLog : Math.min(endOfLog, lost.fromSequence - 1);
+    await Promise.all(primaries.map((rel) => rel.primary.rememberEnd(lastHere, endOfLog + SEQUENCE_STRIDE + 1)));
     await this.log.start({ sequenceFloor: endOfLog + SEQUENCE_STRIDE });
     for (const rel of replication.all()) {
       rel.primary.holdAtStart();
@@ -339,28 +341,31 @@ export class StorageServer implements StorageServerFace {
     this.event('volume/nvfail', 'emergency', volume.id, `${volume.record.name}: ${message}`);
   }
 
-  private async endNvFail(volumeId: string): Promise<boolean> {
-    if (!this.nvFailed.delete(volumeId)) return false;
+  /** `ended` runs in the step in which the volume no longer counts as failed. */
+  private async endNvFail(volumeId: string, ended: () => void = () => undefined): Promise<void> {
+    const update = (record: VolumeRecord): JsonObject => Object.fromEntries(Object.entries(record.attributes).filter(([name]) => name !== NVFAIL));
+    await this.poolOf(volumeId).commit({ attributes: [{ volumeId, update }] });
+    if (!this.nvFailed.delete(volumeId)) return;
     const rel = this.relationshipOfVolume(volumeId);
     if (rel !== undefined) rel.nvFailed = false;
-    const update = (record: VolumeRecord): JsonObject =>
-      Object.fromEntries(Object.entries(record.attributes).filter(([name]) => name !== NVFAIL));
-    await this.poolOf(volumeId).commit({ attributes: [{ volumeId, update }] });
-    return true;
+    ended();
   }
 
   /** The admin has inspected the volume: it serves again, with what is left and what its mirror can give back. */
   async acknowledge(volumeId: string): Promise<void> {
-    if (!(await this.endNvFail(volumeId))) return;
+    if (!this.nvFailed.has(volumeId)) return;
     const volume = this.volumeOf(volumeId);
-    this.event('volume/nvfail-acknowledged', 'warning', volumeId, `${volume.record.name}: the loss was acknowledged`);
-    volume.setGate({ kind: 'held', reason: 'the loss was acknowledged; its mirror is asked first' });
-    const rel = this.relationshipOfVolume(volumeId);
-    if (rel?.record.role === 'primary') {
-      this.awaitPeer(volumeId);
-      this.replication?.announce(rel.id);
-    }
-    this.admitVolume(volumeId);
+    await this.endNvFail(volumeId, () => {
+      this.event('volume/nvfail-acknowledged', 'warning', volumeId, `${volume.record.name}: the loss was acknowledged`);
+      // At once: a handshake that finds the volume closed would take its gaps for its content.
+      volume.setGate({ kind: 'held', reason: 'the loss was acknowledged; its mirror is asked first' });
+      const rel = this.relationshipOfVolume(volumeId);
+      if (rel?.record.role === 'primary') {
+        this.awaitPeer(volumeId);
+        this.replication?.announce(rel.id);
+      }
+      this.admitVolume(volumeId);
+    });
   }
 
   private addVolume(pool: Pool, record: VolumeRecord, applied: number): LoggedVolume {

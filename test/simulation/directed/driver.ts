@@ -128,6 +128,29 @@ export class Driver {
     await this.until(`${site.id} comes up`, () => site.serving);
   }
 
+  /** Flips bits in blocks of a log's file that hold something, between two offsets; the server must be down. */
+  rotLog(site: Site, domain: string, path: string, fromByte: number, toByte: number): void {
+    const disk = this.campaign.world.storage(domain);
+    const used: number[] = [];
+    for (let at = fromByte; at + 4096 <= Math.min(toByte, disk.sizeOf(path)); at += 4096) if (disk.peek(path, at, 4096).some((byte) => byte !== 0)) used.push(at);
+    if (used.length === 0) return;
+    const at = this.random.pick(used);
+    this.campaign.note(`${domain}: ${path} rots at ${String(at)}`);
+    site.logHarmed = true;
+    disk.rot(path, at, this.random.pick([64, 4096]), this.random.pick([1, 8]));
+  }
+
+  /** As an admin who was told of lost records, and has looked. */
+  async acknowledgeLoss(site: Site): Promise<readonly string[]> {
+    const lost = site.lost.splice(0);
+    for (const volumeId of lost) {
+      let ended = false;
+      site.server?.acknowledge(volumeId).then(() => { ended = true; }, (error: unknown) => { this.campaign.violate(`a loss cannot be acknowledged: ${String(error)}`); });
+      await this.until('the loss is acknowledged', () => ended);
+    }
+    return lost;
+  }
+
   link(up: boolean, latencyMs = 1, bandwidthBytesPerSecond = 1_000_000_000): void {
     this.campaign.note(`link ${up ? 'good' : 'cut'}`);
     for (const subject of this.campaign.subjects) subject.cutAt = up ? Number.POSITIVE_INFINITY : this.campaign.ticks.now;
