@@ -12,10 +12,12 @@ export interface HostOptions {
 class Watch {
   readonly complaints: string[] = [];
 
-  constructor(page: Page) {
+  constructor(page: Page, crashed: () => boolean) {
     page.on('pageerror', (error) => this.complaints.push(`error in the page: ${error.message}`));
     page.on('console', (message: ConsoleMessage) => {
-      if (message.type() === 'error') this.complaints.push(`console: ${message.text()} ${message.location().url}`);
+      const unreachable = crashed() && message.text().startsWith('WebSocket connection to');
+      if (message.type() === 'error' && !unreachable)
+        this.complaints.push(`console: ${message.text()} ${message.location().url}`);
     });
     page.on('request', (request) => {
       const url = new URL(request.url());
@@ -32,7 +34,7 @@ export const test = base.extend<HostOptions & { running: Running; console: Page 
     const directory = await mkdtemp(join(tmpdir(), 'lockstep-e2e-'));
     const lab = join(directory, 'lab');
     const host = hostKind === 'headless' ? await headless(lab) : await desktop(lab, join(directory, 'home'));
-    const watch = new Watch(host.page);
+    const watch = new Watch(host.page, () => host.crashed);
     await use(host);
     if (testInfo.status !== testInfo.expectedStatus)
       await testInfo.attach('screen', { body: await host.page.screenshot(), contentType: 'image/png' });

@@ -13,6 +13,8 @@ export interface Running {
   fileSavedBy(act: () => Promise<void>): Promise<string>;
   /** Ends the process that holds the lab with SIGKILL; only where the window outlives it. */
   crash?(): void;
+  /** Set by `crash`: from then on the page may say that it reaches nobody. */
+  crashed: boolean;
   stop(): Promise<void>;
 }
 
@@ -64,10 +66,14 @@ export async function headless(lab: string): Promise<Running> {
   const context = await browser.newContext({ viewport: VIEWPORT, acceptDownloads: true });
   const page = await context.newPage();
   await page.goto(openUrl);
-  return {
+  const running: Running = {
     page,
     pid,
-    crash: () => process.kill(pid, 'SIGKILL'),
+    crashed: false,
+    crash: () => {
+      running.crashed = true;
+      process.kill(pid, 'SIGKILL');
+    },
     fileSavedBy: async (act) => {
       const [download] = await Promise.all([page.waitForEvent('download'), act()]);
       return download.path();
@@ -78,6 +84,7 @@ export async function headless(lab: string): Promise<Running> {
       await exited;
     },
   };
+  return running;
 }
 
 async function launched<T>(launch: () => Promise<T>): Promise<T> {
@@ -112,6 +119,7 @@ export async function desktop(lab: string, home: string): Promise<Running> {
   return {
     page,
     pid: application.process().pid ?? 0,
+    crashed: false,
     // A person would answer the system's save dialog; the test answers it before it is asked.
     fileSavedBy: async (act) => {
       const saved = application.evaluate(

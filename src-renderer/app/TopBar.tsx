@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'react-router';
 import { useLabInfo, useLive } from '../client/index.ts';
 import { Badge, Icon, Logo } from '../shared/index.ts';
-import { useAlerts } from '../features/alerts/index.ts';
+import { AlertsButton } from './AlertsButton.tsx';
 import classes from './shell.module.css';
 
 interface Props {
@@ -48,42 +48,6 @@ function Theme(): ReactElement {
             onClick={() => setColorScheme(scheme)}
           >
             {t(`theme.${scheme}`)}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
-  );
-}
-
-function Alerts(): ReactElement {
-  const { t } = useTranslation();
-  const alerts = useAlerts();
-  return (
-    <Menu position="bottom-end" width={400} transitionProps={{ duration: 80 }}>
-      <Menu.Target>
-        <button type="button" className={classes['barButton']} aria-label={t('alerts.open', { count: alerts.length })}>
-          <Icon name="bell" />
-          {alerts.length === 0 ? null : (
-            <span className={classes['barCount']} data-tone={alerts[0]?.tone}>
-              {alerts.length}
-            </span>
-          )}
-        </button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {alerts.length === 0 ? <Menu.Label>{t('alerts.none')}</Menu.Label> : null}
-        {alerts.map((alert) => (
-          <Menu.Item
-            key={alert.id}
-            component={Link}
-            to={alert.to}
-            leftSection={
-              <span data-tone={alert.tone} style={{ color: 'var(--tone)' }}>
-                <Icon name={alert.icon} />
-              </span>
-            }
-          >
-            {alert.text}
           </Menu.Item>
         ))}
       </Menu.Dropdown>
@@ -142,7 +106,7 @@ export function TopBar({ bare = false, drawer, onDrawer, onPalette }: Props): Re
                 </Badge>
               )}
             </span>
-            <Alerts />
+            <AlertsButton />
             <button type="button" className={classes['barButton']} aria-expanded={drawer} onClick={onDrawer}>
               <Icon name="jobs" />
               {t('jobs.title')}

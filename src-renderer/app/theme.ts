@@ -62,7 +62,11 @@ export const theme = createTheme({
     // In place, so that an open list belongs to the page's landmark, as its field does.
     Select: { defaultProps: { size: 'xs', comboboxProps: { withinPortal: false } } },
     NumberInput: { defaultProps: { size: 'xs' } },
-    Tooltip: { defaultProps: { openDelay: 250, withArrow: false, transitionProps: { duration: 80 } } },
+    // For the same reason.
+    Menu: { defaultProps: { withinPortal: false } },
+    Tooltip: {
+      defaultProps: { withinPortal: false, openDelay: 250, withArrow: false, transitionProps: { duration: 80 } },
+    },
     Notification: { defaultProps: { closeButtonProps: { 'aria-label': i18next.t('common.dismiss') } } },
     // The page itself never scrolls; the library's scroll lock would add a style element that the CSP refuses.
     Modal: {

@@ -80,14 +80,17 @@ interface EmptyProps {
   title: string;
   children: ReactNode;
   action?: ReactNode;
+  /** Right below the page's own title, not inside a panel. */
+  bare?: boolean;
 }
 
 /** Teaches what the place is for and offers the next step. */
-export function EmptyState({ icon, title, children, action }: EmptyProps): ReactElement {
+export function EmptyState({ icon, title, children, action, bare = false }: EmptyProps): ReactElement {
+  const Heading = bare ? 'h2' : 'h3';
   return (
     <div className={classes['empty']}>
       <Icon name={icon} size={28} />
-      <h3>{title}</h3>
+      <Heading>{title}</Heading>
       <p>{children}</p>
       {action}
     </div>

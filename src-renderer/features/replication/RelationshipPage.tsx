@@ -341,6 +341,7 @@ export function RelationshipPage(): ReactElement {
     return (
       <Page title={name}>
         <EmptyState
+          bare
           icon="replication"
           title={t('mirror.unknown', { name })}
           action={<Link to="/replication">{t('mirror.toList')}</Link>}
