@@ -87,15 +87,8 @@ export class Ledger {
 
   /** Opens the ledger of a volume, making it when there is none. A torn tail is cut; anything else that is wrong is told. */
   static async open(options: LedgerOptions): Promise<LedgerResult> {
-    const capacity = options.capacityBytes ?? DEFAULT_CAPACITY_BYTES;
-    if (!(await options.storage.exists(options.path))) {
-      const file = await options.storage.open(options.path, { create: true, size: capacity });
-      const stream = options.random.u32() * 0x20_0000 + (options.random.u32() >>> 11);
-      const header = encodeHeader({ stream, volumeBlocks: options.volumeBlocks, createdWallMs: options.wallMs });
-      await file.write([header], 0);
-      await file.sync();
-      return { ok: true, ledger: new Ledger(options, file, stream, options.wallMs), tornTailAt: null };
-    }
+    if (!(await options.storage.exists(options.path)) || (await neverBegun(options)))
+      return { ok: true, ledger: await Ledger.#create(options), tornTailAt: null };
     const file = await options.storage.open(options.path);
     const bytes = new Uint8Array(HEADER_BYTES);
     if (file.size < HEADER_BYTES) {
@@ -123,6 +116,19 @@ export class Ledger {
       ledger.#apply(kind, vbn, blocks, value);
     });
     return { ok: true, ledger, tornTailAt };
+  }
+
+  /** Under its name only once its header is durable: an interrupted creation leaves no ledger, not a damaged one. */
+  static async #create(options: LedgerOptions): Promise<Ledger> {
+    const { storage, path, random, volumeBlocks, wallMs } = options;
+    const draft = `${path}.new`;
+    if (await storage.exists(draft)) await storage.remove(draft);
+    const file = await storage.open(draft, { create: true, size: options.capacityBytes ?? DEFAULT_CAPACITY_BYTES });
+    const stream = random.u32() * 0x20_0000 + (random.u32() >>> 11);
+    await file.commit([encodeHeader({ stream, volumeBlocks, createdWallMs: wallMs })], 0);
+    await file.close();
+    await storage.rename(draft, path);
+    return new Ledger(options, await storage.open(path), stream, wallMs);
   }
 
   get volumeBlocks(): number {
@@ -448,6 +454,18 @@ class WindowReader {
       await this.#file.read(this.#window, at);
     }
     return this.#window.subarray(at - this.#from, at - this.#from + length);
+  }
+}
+
+/** Zeros from the first byte on: its header was never written, so nobody was promised anything by it. */
+async function neverBegun({ storage, path }: LedgerOptions): Promise<boolean> {
+  const file = await storage.open(path);
+  try {
+    const begin = new Uint8Array(Math.min(file.size, READ_WINDOW_BYTES));
+    await file.read(begin, 0);
+    return begin.every((byte) => byte === 0);
+  } finally {
+    await file.close();
   }
 }
 

@@ -6,6 +6,7 @@ import { readSmallFile, writeSmallFile } from './small-file.ts';
 
 export const LAB_FORMAT = 1;
 const FILE = 'lab.json';
+const BACKUP = 'backups/lab.json';
 
 const labFileSchema = z.object({
   format: z.literal(LAB_FORMAT),
@@ -28,8 +29,16 @@ const MIGRATIONS: readonly ((file: Record<string, unknown>, newId: () => string)
 ];
 
 export async function writeLabFile(storage: Storage, file: LabFile): Promise<void> {
-  await writeSmallFile(storage, FILE, new TextEncoder().encode(`${JSON.stringify(file, null, 2)}\n`));
+  await writeSmallFile(storage, FILE, encode(file));
 }
+
+/** A copy where the hint of a damaged `lab.json` sends people. */
+export async function backUpLabFile(storage: Storage, file: LabFile): Promise<void> {
+  if (await storage.exists(BACKUP)) return;
+  await writeSmallFile(storage, BACKUP, encode(file));
+}
+
+const encode = (file: LabFile): Uint8Array => new TextEncoder().encode(`${JSON.stringify(file, null, 2)}\n`);
 
 export interface LabFileOpening {
   readonly file: LabFile;
@@ -80,7 +89,7 @@ function damaged(expected: string): never {
   refuse(
     'lab/damaged',
     `${FILE} cannot be read: expected ${expected}.`,
-    `Restore ${FILE} from backups/; the data of the lab are in arrays/ and untouched.`,
+    `Copy ${BACKUP} to ${FILE}; the data of the lab are in arrays/ and untouched.`,
     {
       details: { file: FILE, offset: 0, expected },
     },

@@ -203,6 +203,18 @@ export class Jobs {
       .map((job) => this.#present(job));
   }
 
+  /** Refuses while a job rewrites the volume: two of them, or a host beside one, would leave a mixture. */
+  refuseWhileImporting(volume: string): void {
+    const job = this.running(`volume/${volume}`).find((one) => one.kind === 'volume/import');
+    if (job !== undefined)
+      refuse(
+        'volume/busy',
+        `A job (${job.kind}, ${job.id}) rewrites ${volume}; it is ${job.state}.`,
+        'Wait for it, resume it, or cancel it.',
+        { field: 'volume', details: { job: job.id } },
+      );
+  }
+
   /** The finished job, or as it is after `timeoutMs`. */
   async wait(id: string, timeoutMs?: number): Promise<Job> {
     const job = this.show(id);

@@ -6,7 +6,7 @@ import type { Catalog } from './catalog/index.ts';
 import { checkLab } from './check.ts';
 import { LabClock } from './clock.ts';
 import { createDemo, type DemoSizes } from './demo.ts';
-import { LAB_FORMAT, readLabFile, writeLabFile, type LabFile } from './directory.ts';
+import { backUpLabFile, LAB_FORMAT, readLabFile, writeLabFile, type LabFile } from './directory.ts';
 import { Drills } from './drill/index.ts';
 import { EventStream } from './event-stream.ts';
 import { Faults } from './faults.ts';
@@ -121,6 +121,7 @@ export class Lab {
     const workloads = new Workloads({
       catalog,
       events,
+      jobs,
       topology,
       clock,
       random,
@@ -131,7 +132,7 @@ export class Lab {
       measured: (volumeId, ms) => this.sampler.measured(volumeId, ms),
     });
     const volumes = new Volumes({ topology, clock, mirrors, workloads, jobs, unitOf, changes });
-    const content = new VolumeContent({ machine, volumes, workloads });
+    const content = new VolumeContent({ machine, jobs, volumes, workloads });
     const views = new Views({ topology, clock, network, faults, unitOf });
 
     this.directory = directory;
@@ -220,9 +221,11 @@ export class Lab {
       if (created !== null) {
         if (options.create?.demo === 'two-site') await createDemo(lab, options.demoSizes);
         await writeLabFile(storage, created);
+        await backUpLabFile(storage, created);
         await endCreation(storage);
       } else {
         await endCreation(storage);
+        await backUpLabFile(storage, opening.file).catch(() => undefined); // a full file system is no reason to stay closed
         await lab.arrays.settle();
         await lab.#topologyKeeper.catchUp();
         await lab.servers.powerUp();

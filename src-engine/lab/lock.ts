@@ -59,14 +59,16 @@ export async function acquireLock(options: {
   }
   const held = database;
   let owner = options.owner;
-  await writeSmallFile(options.storage, OWNER_FILE, encode(owner));
+  // Only a courtesy: a full file system must not keep the lab closed.
+  const tell = (): Promise<void> => writeSmallFile(options.storage, OWNER_FILE, encode(owner)).catch(() => undefined);
+  await tell();
   return {
     get owner() {
       return owner;
     },
     announce: async (addition) => {
       owner = { ...owner, ...addition };
-      await writeSmallFile(options.storage, OWNER_FILE, encode(owner));
+      await tell();
     },
     release: async () => {
       await options.storage.remove(OWNER_FILE).catch(() => undefined); // only a courtesy: the lock is the database

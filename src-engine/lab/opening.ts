@@ -89,15 +89,18 @@ export interface OpenedCatalog {
 }
 
 export async function openCatalog(place: CatalogPlace, fresh: boolean): Promise<OpenedCatalog> {
-  const { storage, directory, wallMs } = place;
-  await (await storage.open('backups/keep', { create: true, size: 0 })).close(); // so that the directory exists
+  const { storage, machine, directory, wallMs } = place;
+  // So that the directory exists; without room nothing will be put there either.
+  await empty(storage, 'backups/keep').catch(() => undefined);
   let lost: string | null = null;
   if (!fresh) {
     lost = (await storage.exists(CATALOG)) ? null : 'missing';
     if (lost === null) {
       const opened = openAt(place, CATALOG);
-      if (opened.ok) return { catalog: opened.catalog, restored: await catchUp(place, opened) };
-      if (opened.reason === 'newer') {
+      const unsound = opened.ok ? unsoundness(opened.catalog, machine) : null;
+      if (opened.ok && unsound === null) return { catalog: opened.catalog, restored: await catchUp(place, opened) };
+      if (opened.ok) opened.catalog.close();
+      if (!opened.ok && opened.reason === 'newer') {
         refuse(
           'lab/newer-catalog',
           `The catalog has a newer format: ${opened.message}. Nothing was changed.`,
@@ -105,7 +108,7 @@ export async function openCatalog(place: CatalogPlace, fresh: boolean): Promise<
           { details: { file: CATALOG } },
         );
       }
-      lost = `damaged (${opened.message})`;
+      lost = `damaged (${opened.ok ? unsound : opened.message})`;
     }
     await rebuild(place, lost);
     // A write-ahead log without its database belongs to nothing.
@@ -148,6 +151,25 @@ async function rebuild(place: CatalogPlace, why: string): Promise<void> {
   }
   catalog.close();
 }
+
+/** Readable, but not a catalog: a table that is gone, a record of another shape, a reference to nothing. Null when sound. */
+function unsoundness(catalog: Catalog, machine: Machine): string | null {
+  try {
+    catalog.eventRange();
+    catalog.audits(1);
+    catalog.topologyNumber();
+    for (const collection of OF_RUNNING_THINGS) {
+      // What ran is forgotten rather than believed.
+      for (const { id, body } of catalog.all(collection)) if (!isRecordOf(id, body)) catalog.remove(collection, id);
+    }
+    return new Topology(catalog, machine.random).dangling();
+  } catch (error) {
+    return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+  }
+}
+
+const isRecordOf = (id: string, body: unknown): boolean =>
+  typeof body === 'object' && body !== null && 'id' in body && body.id === id;
 
 /** The arrays win: a catalog that is older than their copies of the topology (restored from a backup, say) follows them. */
 async function catchUp(

@@ -34,10 +34,24 @@ export function refuse(code: string, message: string, hint: string, options: Ref
   throw new Refused(refusal(code, message, hint, options));
 }
 
+/** The device below is full, whichever layer noticed. */
+export function isOutOfSpace(reason: unknown): boolean {
+  if (!(reason instanceof Error)) return false;
+  const code = 'code' in reason ? String(reason.code) : '';
+  return /^(no-space|ENOSPC|EDQUOT|SQLITE_FULL)$/.test(code) || /\b(ENOSPC|EDQUOT|SQLITE_FULL)\b/.test(reason.message);
+}
+
 /** What went wrong, as a refusal: a `Refused` as it is, anything else under `fallbackCode`. */
 export function refusalOf(reason: unknown, fallbackCode: string): Refusal {
   if (reason instanceof Refused) return reason.refusal;
   const message = reason instanceof Error ? reason.message : String(reason);
+  if (isOutOfSpace(reason)) {
+    return refusal(
+      'lab/no-space',
+      `The file system that holds the lab is full: ${message}.`,
+      'Free some space there, then try again; what was acknowledged is safe.',
+    );
+  }
   const code = codeOf(reason);
   return refusal(code ?? fallbackCode, message, 'See the events for what led to it, then try again.');
 }

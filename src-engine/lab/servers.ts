@@ -110,7 +110,9 @@ export class Servers {
       power: 'on',
     });
     faults.apply();
-    await this.unitOf(server.id).powerOn();
+    const why = faults.holdsDown(server);
+    if (why === null) await this.unitOf(server.id).powerOn();
+    else this.unitOf(server.id).crash(why);
     return server;
   }
 

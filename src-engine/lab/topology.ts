@@ -237,6 +237,29 @@ export class Topology {
     for (const record of document.mirrors) this.mirrors.put(record);
   }
 
+  /** The first reference to something that is not there, as a sentence; null where there is none. */
+  dangling(): string | null {
+    const missing = (
+      of: Named,
+      registry: { readonly noun: string; byId(id: string): unknown },
+      id: string,
+    ): string | null =>
+      registry.byId(id) === undefined ? `${of.name} refers to a ${registry.noun} that is not there` : null;
+    const all = [
+      ...this.clusters.list().map((one) => missing(one, this.sites, one.siteId)),
+      ...this.servers.list().map((one) => missing(one, this.clusters, one.clusterId)),
+      ...this.links.list().flatMap((one) => one.siteIds.map((id) => missing(one, this.sites, id))),
+      ...this.arrays.list().map((one) => missing(one, this.clusters, one.clusterId)),
+      ...this.pools.list().map((one) => missing(one, this.arrays, one.arrayId)),
+      ...this.pools.list().map((one) => missing(one, this.servers, one.ownerId)),
+      ...this.volumes.list().map((one) => missing(one, this.pools, one.poolId)),
+      ...this.mirrors
+        .list()
+        .flatMap((one) => [one.sourceVolumeId, one.destinationVolumeId].map((id) => missing(one, this.volumes, id))),
+    ];
+    return all.find((sentence) => sentence !== null) ?? null;
+  }
+
   /** The server that owns the volume's pool. */
   ownerOf(volume: VolumeRecord): ServerRecord {
     return this.servers.get(this.pools.get(volume.poolId).ownerId);

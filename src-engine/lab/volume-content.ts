@@ -1,6 +1,7 @@
 /** What is in a volume: read, written and summed beside its hosts, wherever it is served now. */
 import type { VolumeChecksum } from '../contract/index.ts';
 import { hex } from './base64.ts';
+import type { Jobs } from './jobs.ts';
 import type { Machine } from './machine.ts';
 import { refuse } from './refused.ts';
 import type { ServerUnit } from './server-unit.ts';
@@ -15,6 +16,7 @@ export type FrozenView = Awaited<ReturnType<StorageServerFace['frozenView']>>;
 
 export interface VolumeContentEnvironment {
   readonly machine: Machine;
+  readonly jobs: Jobs;
   readonly volumes: Volumes;
   readonly workloads: Workloads;
 }
@@ -64,7 +66,8 @@ export class VolumeContent {
 
   async write(volume: VolumeRecord, offset: number, data: Uint8Array): Promise<{ bytes: number; sequence: number }> {
     checkRange(volume, offset, data.byteLength);
-    const { volumes, workloads } = this.#environment;
+    const { volumes, workloads, jobs } = this.#environment;
+    jobs.refuseWhileImporting(volume.name);
     const bytes = data.byteLength;
     await workloads.foreignWrite(volume, offset, bytes, () => volumes.target(volume).write(offset, data));
     const { unit, volumeId } = volumes.route(volume);

@@ -48,8 +48,16 @@ export class VolumeTransfer {
   }
 
   async import(volume: VolumeRecord, path: string): Promise<Job> {
+    const { jobs } = this.#environment;
+    jobs.refuseWhileImporting(volume.name);
     const source = await this.#openSource(volume, path);
-    return this.#environment.jobs.start(
+    try {
+      jobs.refuseWhileImporting(volume.name); // another may have begun meanwhile
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+    return jobs.start(
       {
         kind: 'volume/import',
         subject: `volume/${volume.name}`,

@@ -4,8 +4,9 @@ import type { Audit, Profile, Workload as WorkloadShown } from '../contract/inde
 import type { Clock, Random, Storage } from '../runtime/index.ts';
 import type { Catalog } from './catalog/index.ts';
 import type { EventStream } from './event-stream.ts';
+import type { Jobs } from './jobs.ts';
 import { instant } from './instant.ts';
-import { refuse } from './refused.ts';
+import { Refused, refuse } from './refused.ts';
 import type { Serial } from './serial.ts';
 import type { Topology, VolumeRecord } from './topology.ts';
 
@@ -38,6 +39,7 @@ export interface WorkloadRequest {
 export interface WorkloadsEnvironment {
   readonly catalog: Catalog;
   readonly events: EventStream;
+  readonly jobs: Jobs;
   readonly topology: Topology;
   readonly clock: Clock;
   readonly random: Random;
@@ -84,7 +86,7 @@ export class Workloads {
   }
 
   async #start(request: WorkloadRequest): Promise<WorkloadShown> {
-    const { topology, clock, random, target, events } = this.#environment;
+    const { topology, clock, random, target, events, jobs } = this.#environment;
     const { volume } = request;
     const mirror = topology.mirrorOfVolume(volume.id);
     if (mirror !== undefined && mirror.destinationVolumeId === volume.id) {
@@ -95,6 +97,7 @@ export class Workloads {
         { field: 'volume' },
       );
     }
+    jobs.refuseWhileImporting(volume.name);
     const other = [...this.#live.values()].find((live) => live.stored.volumeId === volume.id);
     if (other !== undefined)
       refuse(
@@ -307,13 +310,28 @@ export class Workloads {
 
   async foreignWrite<T>(volume: VolumeRecord, offset: number, length: number, write: () => Promise<T>): Promise<T> {
     return this.quietly(volume, async () => {
-      if (await this.hasLedger(volume)) {
-        const ledger = await this.ledger(volume);
-        const first = Math.floor(offset / BLOCK);
-        await ledger.void(first, Math.ceil((offset + length) / BLOCK) - first);
-      }
+      if (await this.hasLedger(volume)) await this.#void(volume, offset, length);
       return write();
     });
+  }
+
+  /** A ledger that cannot be read stands in nobody's way: what it promised cannot be proved any more. */
+  async #void(volume: VolumeRecord, offset: number, length: number): Promise<void> {
+    let ledger: Ledger;
+    try {
+      ledger = await this.ledger(volume);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#environment.events.append({
+        kind: 'workload/ledger-unusable',
+        severity: 'warning',
+        subject: `volume/${volume.name}`,
+        message: `${volume.name} was overwritten although its ledger cannot be told: ${error.refusal.message}`,
+      });
+      return;
+    }
+    const first = Math.floor(offset / BLOCK);
+    await ledger.void(first, Math.ceil((offset + length) / BLOCK) - first);
   }
 
   async auditVolume(volume: VolumeRecord, onProgress?: (fraction: number) => void): Promise<AuditResult> {

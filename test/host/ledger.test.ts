@@ -195,6 +195,17 @@ describe('the ledger file', () => {
     expect(again.issuedSequence(40)).toBe(101);
     expect(again.acknowledgedSequence(40)).toBe(0);
   });
+  it('scenario 72: is begun anew where its creation was interrupted, at every step', async () => {
+    for (const leftover of ['empty', 'zeros', 'draft'] as const) {
+      const storage = new MemoryStorage();
+      const path = leftover === 'draft' ? 'v.ledger.new' : 'v.ledger';
+      await (await storage.open(path, { create: true, size: leftover === 'empty' ? 0 : 8192 })).close();
+      const { ledger } = await openLedger(storage);
+      expect(ledger.acknowledgedWrites).toBe(0);
+      expect(await storage.list('')).toEqual(['v.ledger']);
+      await ledger.close();
+    }
+  });
   it('scenario 12: cuts a torn tail at every byte and keeps what stands before it', async () => {
     const { ledger, storage } = await openLedger();
     const volume = new MemoryVolume();

@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readTopologyCopy } from '../../src-engine/lab/topology-copy.ts';
 import { nodeStorage } from '../../src-engine/runtime/node/index.ts';
@@ -103,6 +104,55 @@ describe('a catalog that is older than the arrays', () => {
     const lab = await open(path(), false);
     expect((await lab.client.volume.list()).map((volume) => volume.name)).toHaveLength(4);
     expect((await lab.client.event.list({ kind: 'lab/catalog-rebuilt' })).events).toHaveLength(1);
+    await lab.close();
+  });
+  it.each([
+    ['a table is gone', 'DROP TABLE volumes'],
+    ['a record has no shape', "UPDATE volumes SET body = '{}'"],
+    ['a reference leads nowhere', 'DELETE FROM arrays'],
+  ])('scenario 71: is rebuilt where %s', async (_what, damage) => {
+    fresh();
+    const database = new Sqlite(catalog());
+    database.exec(damage);
+    database.close();
+    const lab = await open(path(), false);
+    expect((await lab.client.volume.list()).map((volume) => volume.name)).toHaveLength(4);
+    expect((await lab.client.event.list({ kind: 'lab/catalog-rebuilt' })).events).toHaveLength(1);
+    await lab.close();
+  });
+  it('a job that makes no sense is forgotten; the lab opens as it was', async () => {
+    fresh();
+    const database = new Sqlite(catalog());
+    database.exec("UPDATE jobs SET body = '{}'");
+    database.close();
+    const lab = await open(path(), false);
+    expect(await lab.client.job.list()).toEqual([]);
+    expect((await lab.client.event.list({ kind: 'lab/catalog-rebuilt' })).events).toEqual([]);
+    await lab.close();
+  });
+  it('lab.json has a copy where the hint of a damaged one sends people', async () => {
+    fresh();
+    writeFileSync(path('lab.json'), 'rubbish');
+    expect((await refusalOf(open(path(), false))).hint).toContain('Copy backups/lab.json to lab.json');
+    cpSync(path('backups', 'lab.json'), path('lab.json'));
+    await (await open(path(), false)).close();
+  });
+  it('a damaged ledger keeps nobody from writing, and the loss of its proof is told', async () => {
+    fresh();
+    const first = await open(path(), false);
+    await first.client.volume.create({ name: 'proved', pool: 'north-pool', sizeBytes: MIB });
+    const [workload] = [await first.client.workload.start({ volume: 'proved' })];
+    await first.client.workload.stop({ workload: workload.id });
+    await first.close();
+    const ledger = readFileSync(path('ledgers', 'proved.ledger')).subarray(0, 8192);
+    ledger.fill(0xa5, 0, 64);
+    writeFileSync(path('ledgers', 'proved.ledger'), ledger);
+    const lab = await open(path(), false);
+    expect(await refusalOf(lab.client.workload.start({ volume: 'proved' }))).toMatchObject({
+      code: 'workload/ledger-unusable',
+    });
+    await lab.client.volume.write({ volume: 'proved', offset: 0, dataBase64: 'AAAA' });
+    expect((await lab.client.event.list({ kind: 'workload/ledger-unusable' })).events).toHaveLength(1);
     await lab.close();
   });
   it('W4: follows what the arrays hold, says so, and nothing of it is overwritten', async () => {

@@ -67,6 +67,21 @@ describe('an import', () => {
       error: { code: 'volume/import-changed' },
     });
   });
+  it('stands in the way of everybody else who would write, and says which job it is', async () => {
+    const { id } = await lab.client.volume.import({ volume: 'big', path: at('in.img') });
+    await pausedHalfway(id);
+    const busy = { code: 'volume/busy', details: { job: id } };
+    expect(await refusalOf(lab.client.volume.import({ volume: 'big', path: at('in.img') }))).toMatchObject(busy);
+    expect(await refusalOf(lab.client.volume.write({ volume: 'big', offset: 0, dataBase64: 'AAAA' }))).toMatchObject(
+      busy,
+    );
+    expect(await refusalOf(lab.client.workload.start({ volume: 'big' }))).toMatchObject(busy);
+    expect(await refusalOf(lab.client.volume.delete({ volume: 'big', confirm: 'big' }))).toMatchObject({
+      code: 'volume/in-use',
+    });
+    await lab.client.job.cancel({ job: id });
+    await lab.client.volume.write({ volume: 'big', offset: 0, dataBase64: 'AAAA' });
+  });
   it('of a pipe that nobody writes to is refused at once', async () => {
     execFileSync('mkfifo', [at('pipe')]);
     expect(await refusalOf(lab.client.volume.import({ volume: 'big', path: at('pipe') }))).toMatchObject({

@@ -2,7 +2,7 @@
 import { implement, ORPCError } from '@orpc/server';
 import { contract, type ProcedureMeta } from '../../contract/index.ts';
 import type { Lab } from '../lab.ts';
-import { Refused, refusalOf } from '../refused.ts';
+import { isOutOfSpace, Refused, refusalOf } from '../refused.ts';
 
 /** Who asks; the door says it. */
 export interface CallContext {
@@ -74,6 +74,7 @@ function declared(error: unknown): unknown {
   if (error instanceof ORPCError) return error;
   const coded =
     error instanceof Refused ||
+    isOutOfSpace(error) ||
     (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string');
   if (!coded) return error;
   const data = refusalOf(error, 'lab/failed');
