@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BLOCK, diskImages, eventsOf, firstDifference, hash, hashes, makeScene, REGION, rel, rootContent, type CpPhase } from './scene.ts';
+import { dirty, ListTap, PARTLY, WHOLLY } from './list-tap.ts';
+import { BLOCK, diskImages, eventsOf, firstDifference, hash, hashes, makeScene, REGION, rel, rootContent, type CpPhase, type Scene, type SceneOptions, type SimulatedSite } from './scene.ts';
 
 describe('acknowledgement and consistency points', () => {
   test('A1: no write is acknowledged before the destination reported its entry durable in its file', async () => {
@@ -134,23 +135,130 @@ describe('acknowledgement and consistency points', () => {
   });
 });
 
-describe('the source dies in the middle of a consistency point', () => {
-  const phases: readonly (readonly [string, CpPhase])[] = [
-    ['A9, scenario 4: just started, nothing sent', 'seal'],
-    ['A9, scenario 5: while updates are being sent', 'write'],
-    ['A9, scenario 5: some updates sent', 'sync'],
-    ['A9, scenario 9: prepared, not yet labelled', 'prepared'],
-    ['A9, scenario 8: label durable, destination not told', 'label'],
-    ['A9, scenario 8: about to tell the destination', 'commit'],
-    ['A9: committed on both sides, half not yet freed', 'committed'],
-  ];
+/** Half-block writes are acknowledged, and the link is slow enough for the messages of the list to arrive one by one. */
+async function readyToDie(options: SceneOptions): Promise<{ readonly scene: Scene; readonly tap: ListTap; readonly events: number; readonly before: Uint8Array; readonly after: Uint8Array; readonly written: number }> {
+  const scene = await makeScene({ ...options, settings: { logHalfBytes: 8 * 1024 * 1024, ...options.settings } });
+  const { world, south } = scene;
+  const before = scene.expected.slice();
+  await dirty(scene, 70);
+  world.links.setLink('north', 'south', { latencyMs: 1, bandwidthBytesPerSecond: 20_000_000, up: true });
+  return { scene, tap: new ListTap(south), events: scene.north.events.length, before, after: scene.expected.slice(), written: blocksWritten(scene) };
+}
 
-  test.each(phases)('%s (%s): the promoted mirror is the last point plus every entry, never a blend', async (_title, phase) => {
-    const scene = await makeScene({ seed: 110 + phases.findIndex(([, p]) => p === phase) });
+/** Writes that reached the destination's disks. */
+function blocksWritten({ world }: Scene): number {
+  return world.storage('array-south').paths('disk-').reduce((sum, path) => sum + world.storage('array-south').countersOf(path).writes, 0);
+}
+
+type Die = (scene: Scene, tap: ListTap, victim: SimulatedSite) => Promise<void>;
+
+const atPhase = (phase: CpPhase): Die => (scene, _tap, victim) => scene.crashAtPhase(scene.north, phase, victim);
+
+/** When so many messages of the list have arrived, and the destination has staged them. */
+const afterMessages = (count: number): Die => async (scene, tap, victim) => {
+  const { world, north } = scene;
+  tap.onList = ({ messages }) => {
+    if (messages === count) world.schedule(2, `crash ${victim.id} after ${String(count)} messages`, () => { victim.crash(); });
+  };
+  north.up.consistencyPoint('admin').catch(() => undefined);
+  await scene.until(`${String(count)} messages came`, () => victim.server === null, 10_000);
+};
+
+/** Every block of the list is staged and written, and the destination's disks do not get to making it durable. */
+const beforePrepare: Die = async (scene, tap, victim) => {
+  const { world, north } = scene;
+  let reached: CpPhase = 'seal';
+  north.onCpPhase = (phase) => { reached = phase; };
+  const fault = world.storage('array-south').inject({ kind: 'hang', prefix: 'disk-', operations: ['sync'] });
+  north.up.consistencyPoint('admin').catch(() => undefined);
+  await scene.until('the whole list and the question came', () => tap.prepares === 1, 10_000);
+  await scene.run(200);
+  expect(reached).toBe('sync');
+  victim.crash();
+  fault.heal();
+};
+
+/** The label of the source is durable; what it says from then on does not get through. */
+const beforeTelling: Die = async (scene, _tap, victim) => {
+  const { world, north } = scene;
+  north.onCpPhase = (phase) => {
+    if (phase !== 'label') return;
+    scene.link(false);
+    world.schedule(0, `crash ${victim.id} before it is told`, () => { victim.crash(); });
+  };
+  north.up.consistencyPoint('admin').catch(() => undefined);
+  await scene.until('the label was written', () => victim.server === null, 10_000);
+  north.onCpPhase = null;
+  scene.link(true);
+};
+
+interface Place {
+  readonly title: string;
+  readonly die: Die;
+  /** Messages of the list that arrived: none, some, all. */
+  readonly sent: 'none' | 'some' | 'all';
+  /** Whether the stage has given blocks to the disks already: it collects whole stripes first. */
+  readonly onDisk: boolean;
+  /** Whether the destination's own label of this point is on disk: null where either may be. */
+  readonly committed: boolean | null;
+}
+
+const PLACES = {
+  started: { title: 'just started, nothing sent', die: atPhase('seal'), sent: 'none', onDisk: false, committed: false },
+  first: { title: 'the first message of the list came', die: afterMessages(1), sent: 'some', onDisk: false, committed: false },
+  half: { title: 'half of the list came', die: afterMessages(3), sent: 'some', onDisk: false, committed: false },
+  butOne: { title: 'all but one message of the list came', die: afterMessages(4), sent: 'some', onDisk: true, committed: false },
+  staged: { title: 'all staged, not prepared', die: beforePrepare, sent: 'all', onDisk: true, committed: false },
+  prepared: { title: 'prepared, not yet labelled at the source', die: atPhase('prepared'), sent: 'all', onDisk: true, committed: false },
+  label: { title: 'label of the source durable, destination not told', die: beforeTelling, sent: 'all', onDisk: true, committed: false },
+  telling: { title: 'about to tell the destination', die: atPhase('commit'), sent: 'all', onDisk: true, committed: null },
+  committed: { title: 'committed on both sides, half not yet freed', die: atPhase('committed'), sent: 'all', onDisk: true, committed: true },
+} as const satisfies Record<string, Place>;
+
+/** What had reached the destination is what the place says, and its root is the last point or this one: never a blend. */
+async function expectPlace(place: Place, { scene, tap, before, after, written }: Awaited<ReturnType<typeof readyToDie>>): Promise<void> {
+  if (place.sent === 'none') expect(tap.messages).toBe(0);
+  else {
+    expect(tap.total).toBe(PARTLY + WHOLLY);
+    expect(tap.withData).toBeGreaterThan(0);
+    if (place.onDisk) expect(blocksWritten(scene), 'staged blocks are on the disks').toBeGreaterThan(written);
+  }
+  if (place.sent === 'some') expect(tap.blocks).toBeLessThan(tap.total);
+  if (place.sent === 'some') expect(tap.blocks).toBeGreaterThan(0);
+  if (place.sent === 'all') expect([tap.messages, tap.blocks, tap.withData]).toEqual([5, tap.total, PARTLY]);
+  expect(tap.prepares).toBe(place.sent === 'all' ? 1 : 0);
+  if (place.committed !== true) expect(tap.commits).toBeLessThanOrEqual(place.committed === null ? 1 : 0);
+  const root = await rootContent(scene.world, 'south', 'w');
+  const [asBefore, asAfter] = [firstDifference(root, before) === -1, firstDifference(root, after) === -1];
+  if (place.committed === null) expect(asBefore || asAfter).toBe(true);
+  else expect([asBefore, asAfter]).toEqual([!place.committed, place.committed]);
+}
+
+describe('the source dies in the middle of a consistency point', () => {
+  const places: readonly (readonly [string, Place])[] = [
+    ['A9, scenario 4', PLACES.started],
+    ['A9, scenario 5', PLACES.first],
+    ['A9, scenario 5', PLACES.half],
+    ['A9, scenario 5', PLACES.butOne],
+    ['A9, scenario 5', PLACES.staged],
+    ['A9, scenario 9', PLACES.prepared],
+    ['A9, scenario 8', PLACES.label],
+    ['A9, scenario 8', PLACES.telling],
+    ['A9', PLACES.committed],
+  ];
+  const rows = places.map(([id, place], index) => [`${id}: ${place.title}`, place, index] as const);
+
+  test.each(rows)('%s: the promoted mirror is the last point plus every entry, never a blend', async (_title, place, index) => {
+    const ready = await readyToDie({ seed: 110 + index });
+    const { scene, tap } = ready;
     const { world, north, south } = scene;
-    await scene.burst(north, 20, 70);
-    await scene.crashAtPhase(north, phase, north);
-    await scene.failover(south);
+    await place.die(scene, tap, north);
+    await expectPlace(place, ready);
+    const labelled = place.title.startsWith('prepared') || place.sent !== 'all' || place === PLACES.staged ? ready.before : ready.after;
+    expect(firstDifference(await rootContent(world, 'north', 'v'), labelled), "the source's own root").toBe(-1);
+    const outcome = await failedOver(scene);
+    // before the commit every entry of the log is replayed, staged blocks or not; after it none is left
+    if (place.committed !== null) expect(outcome['replayedRecords']).toBe(place.committed ? 0 : PARTLY + WHOLLY);
     await scene.expectContent(south);
     // and the returned source ends equal, with what the survivor wrote
     await scene.write(south, 3 * REGION, 99);
@@ -160,25 +268,36 @@ describe('the source dies in the middle of a consistency point', () => {
     await scene.expectBothEqual();
   });
 
-  test.each(phases)('%s (%s): a source that returns itself replays its log and runs the point again, to the same content', async (_title, phase) => {
-    const scene = await makeScene({ seed: 120 + phases.findIndex(([, p]) => p === phase) });
+  test.each(rows)('%s: a source that returns itself replays its log and runs the point again, to the same content', async (_title, place, index) => {
+    const ready = await readyToDie({ seed: 130 + index });
+    const { scene, tap } = ready;
     const { world, north } = scene;
-    await scene.burst(north, 20, 70);
-    await scene.crashAtPhase(north, phase, north);
+    await place.die(scene, tap, north);
+    await expectPlace(place, ready);
     await world.settle(north.boot());
     await scene.synchronized();
+    await scene.until('what the destination held is in its image', () => rel(scene.south).lag.writes === 0);
+    await scene.cp(north);
+    expect(firstDifference(await rootContent(world, 'north', 'v'), scene.expected)).toBe(-1);
+    expect(firstDifference(await rootContent(world, 'south', 'w'), scene.expected)).toBe(-1);
     await scene.expectBothEqual();
   });
 
-  test('A9: entries that arrived while the point was running are part of the promoted content', async () => {
-    const scene = await makeScene({ seed: 130 });
+  test('A9: entries that arrived while the point was running lie over its blocks in the promoted content', async () => {
+    const ready = await readyToDie({ seed: 150 });
+    const { scene, tap } = ready;
     const { world, north, south } = scene;
-    await scene.burst(north, 10, 70);
-    const fault = world.storage('array-north').inject({ kind: 'slow', prefix: 'disk-', factor: 50 });
+    scene.link(true);
+    const fault = world.storage('array-north').inject({ kind: 'hang', prefix: 'disk-', operations: ['sync'] });
     north.up.consistencyPoint('admin').catch(() => undefined);
-    const later = scene.start(north, 9 * REGION, 90);
-    await scene.until('acknowledged during the point', () => later.state === 'acknowledged', 5000);
-    expect(north.up.status().cps.at(-1)?.phase).not.toBe('done');
+    await scene.until('the destination holds the whole list', () => tap.prepares === 1, 10_000);
+    await scene.run(100);
+    // the other half of blocks that this point carries, and a block of it again
+    await scene.write(north, 4 * BLOCK + BLOCK / 2, 90, BLOCK / 2);
+    await scene.write(north, 7 * BLOCK, 91, BLOCK / 2);
+    await scene.write(north, (PARTLY + 1) * BLOCK, 92);
+    expect(tap.commits).toBe(0);
+    expect(tap.withData).toBe(PARTLY);
     north.crash();
     fault.heal();
     await scene.failover(south);
@@ -186,27 +305,65 @@ describe('the source dies in the middle of a consistency point', () => {
   });
 });
 
-describe('the destination dies in the middle of a consistency point', () => {
-  const places: readonly (readonly [string, CpPhase])[] = [
-    ['scenario 6: updates staged, not prepared', 'sync'],
-    ['scenario 7: prepared, not committed', 'prepared'],
-    ['scenario 7: about to commit', 'commit'],
-    ['A7: just committed', 'committed'],
-  ];
+/** The survivor noticed the loss; what the promotion says of itself. */
+async function failedOver(scene: Scene): Promise<Record<string, unknown>> {
+  await scene.until('the survivor noticed the loss', () => !rel(scene.south).connected, 30_000);
+  return scene.done(scene.south, 'failover');
+}
 
-  test.each(places)('%s (%s): it is at the point before plus its log, and both end equal', async (_title, phase) => {
-    const scene = await makeScene({ seed: 140 + places.findIndex(([, p]) => p === phase) });
+describe('the destination dies in the middle of a consistency point', () => {
+  const places: readonly (readonly [string, Place])[] = [
+    ['scenario 5', PLACES.half],
+    ['scenario 6', PLACES.staged],
+    ['scenario 7', PLACES.prepared],
+    ['scenario 7', PLACES.label],
+    ['scenario 7', PLACES.telling],
+    ['A7', PLACES.committed],
+  ];
+  const rows = places.map(([id, place], index) => [`${id}: ${place.title}`, place, index] as const);
+
+  test.each(rows)('%s: it is at the point before plus its log, hosts are not held up, and resync copies only what was written since', async (_title, place, index) => {
+    const ready = await readyToDie({ seed: 160 + index });
+    const { scene, tap } = ready;
     const { world, north, south } = scene;
-    await scene.burst(north, 20, 70);
-    const before = await rootContent(world, 'south', 'w');
-    await scene.crashAtPhase(north, phase, south);
-    if (phase !== 'committed') expect(firstDifference(await rootContent(world, 'south', 'w'), before)).toBe(-1);
+    await place.die(scene, tap, south);
+    await expectPlace(place, ready);
     // The host is not held up: the pair fractures and the point ends.
-    await scene.write(north, 30 * REGION, 71);
+    await scene.until('the point ended', () => north.up.status().cps.at(-1)?.phase === 'done', 20_000);
+    await scene.until('the loss was noticed', () => eventsOf(north, 'mirror/fractured').length === 1, 20_000);
+    // The log alone completes it: nobody can send anything again.
+    scene.link(false);
     await world.settle(south.boot());
-    await scene.until('what it holds is drained', () => south.up.relationships().length === 1 && rel(south).lag.writes === 0);
+    await scene.until('what it holds is drained', () => south.up.relationships().length === 1 && rel(south).lag.writes === 0, 30_000);
+    expect(firstDifference(await rootContent(world, 'south', 'w'), ready.after), 'this point, from the log').toBe(-1);
+    // What was written meanwhile is all that is copied.
+    await scene.write(north, 30 * REGION, 71);
+    const sentBytes = world.links.traffic('north', 'south').aToB.sentBytes;
+    scene.link(true);
     await scene.synchronized();
+    expect(world.links.traffic('north', 'south').aToB.sentBytes - sentBytes, 'sent').toBeLessThan(20 * BLOCK);
     expect(eventsOf(south, 'mirror/digest-mismatch')).toEqual([]);
+    expect(await scene.done(north, 'verify')).toMatchObject({ blocksDiffering: 0 });
+    await scene.expectBothEqual();
+  });
+
+  test.each(rows)('%s: in strict the point is completed from the log of the destination, without a fracture or a resync', async (_title, place, index) => {
+    const ready = await readyToDie({ seed: 170 + index, policy: 'strict', settings: { strictTimeoutMs: 60_000 } });
+    const { scene, tap } = ready;
+    const { world, north, south } = scene;
+    await place.die(scene, tap, south);
+    await expectPlace(place, ready);
+    await world.settle(south.boot());
+    await scene.synchronized();
+    await scene.until('what it held is in its image', () => rel(south).lag.writes === 0);
+    expect(firstDifference(await rootContent(world, 'south', 'w'), ready.after)).toBe(-1);
+    // an acknowledged write shows that the destination is in the stream again
+    await scene.until('hosts are served', () => north.up.volumes()[0]?.state === 'online', 30_000);
+    await scene.write(north, 30 * REGION, 71);
+    expect(eventsOf(north, 'mirror/fractured')).toEqual([]);
+    expect(north.events.slice(ready.events).filter((event) => event.kind.includes('resync'))).toEqual([]);
+    expect(eventsOf(south, 'mirror/digest-mismatch')).toEqual([]);
+    expect(await scene.done(north, 'verify')).toMatchObject({ blocksDiffering: 0 });
     await scene.expectBothEqual();
   });
 });

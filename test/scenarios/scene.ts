@@ -171,7 +171,7 @@ export class Scene {
 
 export function firstDifference(a: Uint8Array, b: Uint8Array): number {
   if (a.length !== b.length) return Math.min(a.length, b.length);
-  return a.findIndex((byte, i) => byte !== b[i]);
+  return Buffer.compare(a, b) === 0 ? -1 : a.findIndex((byte, i) => byte !== b[i]);
 }
 
 /** The relationship `m` as a site sees it. */
@@ -231,6 +231,8 @@ export function hashes(files: ReadonlyMap<string, Uint8Array>): Record<string, s
   return Object.fromEntries([...files].map(([path, bytes]) => [path, hash(bytes)]));
 }
 
+const NOTHING = new Uint8Array(REGION);
+
 /** Works on the volume as it is on disk now, in a copy of the array opened by a pool of its own: log and memory play no part. */
 async function onCopy<T>(world: SimulatedWorld, siteId: string, volumeId: string, work: (pool: Pool, record: VolumeRecord) => Promise<T>): Promise<T> {
   const copy = createSimulatedWorld({ seed: 1 });
@@ -241,7 +243,10 @@ async function onCopy<T>(world: SimulatedWorld, siteId: string, volumeId: string
     for (const path of from.paths()) {
       const bytes = from.peek(path);
       const file = await storage.open(path, { create: true, size: bytes.length });
-      await file.commit([bytes], 0);
+      for (let at = 0; at < bytes.length; at += REGION) {
+        const part = bytes.subarray(at, at + REGION);
+        if (Buffer.compare(part, NOTHING.subarray(0, part.length)) !== 0) await file.commit([part], at);
+      }
       await file.close();
     }
     const shelf = await Shelf.open(storage);

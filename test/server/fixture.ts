@@ -19,6 +19,8 @@ export class SimulatedSite {
   onCpPhase: ((phase: CpPhase, cp: CpSummary) => void) | null = null;
   /** Sees every frame that this server sends, as its parts. */
   onSent: ((parts: readonly Uint8Array[]) => void) | null = null;
+  /** Sees every frame that reaches this server, before the server does. */
+  onReceived: ((frame: Uint8Array) => void) | null = null;
   server: StorageServer | null = null;
   /** The array as opened at the last start: its findings. */
   shelf: Shelf | null = null;
@@ -64,14 +66,25 @@ export class SimulatedSite {
   }
 
   private tapped(runtime: Runtime): Runtime {
-    const tap = (session: Session): Session => {
-      const send = session.send.bind(session);
-      session.send = (parts) => {
+    const received = (frame: Uint8Array): void => { this.onReceived?.(frame); };
+    const tap = (session: Session): Session => ({
+      peer: session.peer,
+      get bufferedBytes() { return session.bufferedBytes; },
+      close: () => { session.close(); },
+      send: (parts) => {
         this.onSent?.(parts);
-        send(parts);
-      };
-      return session;
-    };
+        session.send(parts);
+      },
+      get onFrame() { return session.onFrame; },
+      set onFrame(next) {
+        session.onFrame = (frame) => {
+          received(frame);
+          next(frame);
+        };
+      },
+      get onClose() { return session.onClose; },
+      set onClose(next) { session.onClose = next; },
+    });
     const { network } = runtime;
     return {
       ...runtime,
