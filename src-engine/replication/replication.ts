@@ -1,13 +1,16 @@
-import type { Runtime, Session, StorageFile } from '../runtime/index.ts';
+import { StorageError, type Runtime, type Session, type StorageFile } from '../runtime/index.ts';
 import type { Log } from '../nvlog/index.ts';
 import type { CommitRequest, JsonObject, Pool } from '../pool/index.ts';
 import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
 import { FractureLog } from './fracture-log.ts';
 import { Keeper } from './keeper.ts';
+import { keepUnshared, yieldTo } from './giving-way.ts';
+import { readKept } from './kept-entries.ts';
 import { textOf } from './message.ts';
 import { MirrorLogRefusedError, openMirrorLog } from './mirror-log.ts';
 import { noteFrom } from './missed.ts';
 import { Peer, PeerLostError, PeerRefusedError, type Answer } from './peer.ts';
+import { promotePlanned } from './promotion.ts';
 import { causeOf, newRelationshipRecord, type RelationshipRecord } from './record.ts';
 import { regionsOf } from './region-set.ts';
 import { Relationship, isDeviceError, type RelationshipDependencies, type ReplicationSettings, type Severity } from './relationship.ts';
@@ -32,6 +35,7 @@ export interface ReplicationDependencies {
   /** Its place is named by a volume or a pool. */
   readonly sharedFile: (place: string | null, name: string, size: number, create: boolean) => Promise<StorageFile>;
   readonly sharedFileExists: (place: string | null, name: string) => Promise<boolean>;
+  readonly sharedFileRemove: (place: string | null, name: string) => Promise<void>;
   readonly nameOf: (id: string) => string;
   readonly deviceFailed: (error: Error) => void;
   readonly report: (kind: string, severity: Severity, subject: string, message: string, details?: JsonObject) => void;
@@ -105,8 +109,10 @@ export class Replication {
     if (opened.kind === 'open') return { log: opened.log, damaged: opened.damaged === 'both' };
     this.deps.runtime.covered('fracture-log/recreated');
     this.deps.report('mirror/bitmap-unreadable', 'alert', volume.id, opened.message);
+    // A file of another size holds no marks that could be believed; the new one marks everything.
+    if (opened.code === 'wrong-size') await this.deps.sharedFileRemove(volume.id, name);
     const again = await FractureLog.open(deps, name, { regions, create: true, initial: 'marked' });
-    if (again.kind !== 'open') throw new Error(again.message);
+    if (again.kind !== 'open') throw new StorageError('io', name, again.message);
     return { log: again.log, damaged: true };
   }
 
@@ -439,7 +445,7 @@ export class Replication {
       }
       case 'resync-begin':
         return rel.serial(async () => {
-          await this.roles.keepUnshared(rel);
+          await keepUnshared(rel, this.roles.view(rel.id));
           return rel.secondary.resyncBegin(parameters);
         });
       case 'resync-compare':
@@ -464,15 +470,15 @@ export class Replication {
         return { result: {}, body: await rel.serial(() => answerOverwrite(rel, regions, body)) };
       }
       case 'promote-planned':
-        return { result: await this.roles.promotePlanned(rel, parameters) };
+        return { result: await promotePlanned(rel, parameters) };
       case 'yield':
-        await this.roles.yieldTo(rel, Number(parameters['roleEpoch']));
+        await yieldTo(rel, Number(parameters['roleEpoch']));
         return { result: { view: viewToJson(viewOf(rel)) } };
       case 'survive':
         await this.roles.survive(rel, Number(parameters['roleEpoch']), parameters['view']);
         return { result: { view: viewToJson(viewOf(rel)) } };
       case 'read-kept':
-        return rel.serial(() => this.roles.readKept(rel, Number(parameters['from'] ?? 0)));
+        return rel.serial(() => readKept(rel, Number(parameters['from'] ?? 0)));
       case 'delete':
         await rel.serial(() => this.remove(rel));
         return { result: {} };

@@ -128,6 +128,27 @@ describe('disks', () => {
     await scene.expectBothEqual();
   });
 
+  test.each(['truncated', 'removed'] as const)('scenario 69: a fracture log that was %s is named and holds every region again; the server serves', async (how) => {
+    const scene = await makeScene({ seed: 616 });
+    const { world, north } = scene;
+    const disk = world.storage(NORTH);
+    scene.link(false);
+    await scene.write(north, 3 * REGION, 50);
+    north.crash();
+    for (const file of disk.paths('shared/marks-m').concat(disk.paths('shared/kept-m'))) {
+      await world.settle(disk.storage.remove(file));
+      if (how === 'truncated') await world.settle(disk.storage.open(file, { create: true, size: 100 }));
+    }
+    await world.settle(north.boot());
+    expect(north.up.status().state).toEqual({ kind: 'up' });
+    expect(rel(north).fractureLog.dirty).toBe(32);
+    const said = eventsOf(north, 'mirror/bitmap-unreadable').map(({ message }) => message);
+    expect(said.join()).toMatch(/marks-m/);
+    scene.link(true);
+    await scene.synchronized();
+    await scene.expectBothEqual();
+  });
+
   test('scenario 69, scenario 70: a lost or damaged log or identity is refused by name and never made anew', async () => {
     for (const [seed, domainFile, code] of [[620, 'nvlog-a.log', /nvlog|file/], [621, 'identity.json', /identity/]] as const) {
       for (const how of ['removed', 'damaged'] as const) {
