@@ -15,7 +15,7 @@ afterAll(async () => {
   directory.remove();
 });
 
-it('a host stopped (SIGSTOP) under load for longer than any timeout goes on where it was, and survives a kill afterwards', async () => {
+it('scenario 72: a host asleep (SIGSTOP) under load for longer than any timeout goes on where it was, and survives a kill afterwards', async () => {
   const running = host ?? (await startHost(directory.path));
   const random = new Seeded(5);
   const ledgers = VOLUMES.map((volume) => new Ledger(volume, VOLUME_BYTES));

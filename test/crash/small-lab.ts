@@ -14,11 +14,19 @@ export function temporaryDirectory(prefix = 'lockstep-crash-'): { readonly path:
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+export interface Sizes {
+  readonly volumeBytes: number;
+  readonly diskBytes: number;
+  readonly logHalfBytes: number;
+}
+
+const USUAL: Sizes = { volumeBytes: VOLUME_BYTES, diskBytes: 32 * MIB, logHalfBytes: 4 * MIB };
+
 /** Built through the contract, by a host that goes on running. */
-export async function createSmallLab(directory: string): Promise<Host> {
+export async function createSmallLab(directory: string, sizes: Sizes = USUAL): Promise<Host> {
   const host = await startHost(directory);
   try {
-    await furnish(host.client);
+    await furnish(host.client, sizes);
     return host;
   } catch (error) {
     await host.kill();
@@ -26,7 +34,7 @@ export async function createSmallLab(directory: string): Promise<Host> {
   }
 }
 
-async function furnish(client: DoorClient): Promise<void> {
+async function furnish(client: DoorClient, sizes: Sizes): Promise<void> {
   await client.host.create({ name: 'crash' });
   for (const [site, level, disks] of [
     ['north', 'raid6', 6],
@@ -34,14 +42,14 @@ async function furnish(client: DoorClient): Promise<void> {
   ] as const) {
     await client.site.create({ name: site });
     await client.cluster.create({ name: site, site });
-    await client.array.create({ name: `${site}-array`, cluster: site, disks, diskSizeBytes: 32 * MIB });
-    await client.server.create({ name: `${site}-1`, cluster: site, nvlogHalfBytes: 4 * MIB });
+    await client.array.create({ name: `${site}-array`, cluster: site, disks, diskSizeBytes: sizes.diskBytes });
+    await client.server.create({ name: `${site}-1`, cluster: site, nvlogHalfBytes: sizes.logHalfBytes });
     await client.pool.create({ name: `${site}-pool`, array: `${site}-array`, level, owner: `${site}-1` });
   }
   await client.link.create({ name: 'north-south', sites: ['north', 'south'] });
   for (const name of VOLUMES) {
-    await client.volume.create({ name, pool: 'north-pool', sizeBytes: VOLUME_BYTES });
-    await client.volume.create({ name: `${name}-copy`, pool: 'south-pool', sizeBytes: VOLUME_BYTES });
+    await client.volume.create({ name, pool: 'north-pool', sizeBytes: sizes.volumeBytes });
+    await client.volume.create({ name: `${name}-copy`, pool: 'south-pool', sizeBytes: sizes.volumeBytes });
     await client.mirror.create({ name, source: name, destination: `${name}-copy` });
   }
   await synchronized(client);

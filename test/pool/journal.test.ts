@@ -39,7 +39,7 @@ describe('partial stripes', () => {
     expect(await again.pool.check()).toEqual([]);
   });
 
-  it('lose no live block in a crash at any I/O, even when a disk is lost in the same crash', async () => {
+  it('scenario 54: lose no live block in a crash at any I/O, even when a disk is lost in the same crash', async () => {
     const base = await fragmented('raid5', 4);
     let next = base.vbn;
     while (base.pool.capacity().wholeFreeStripes > 0) {
