@@ -10,6 +10,8 @@ export { PeerLostError, PeerRefusedError } from './peer.ts';
 export { ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
 export { Verify } from './verify.ts';
 export { Overwrite } from './overwrite.ts';
+export { promote, swap } from './promotion.ts';
+export { rollback } from './rollback.ts';
 export { directionOf, imagePosition, type RelationshipRecord } from './record.ts';
 export { viewToJson, viewOf } from './views.ts';
 export { FractureLog } from './fracture-log.ts';

@@ -3,7 +3,7 @@ import type { TreeRoot } from '../pool/index.ts';
 import { BLOCK_BYTES } from '../volume/index.ts';
 import { ZERO_CRC, isZero } from './block-content.ts';
 import { PeerRefusedError, type Reply } from './peer.ts';
-import { withTimeout } from './primary.ts';
+import { withTimeout } from './mirror-timeout.ts';
 import { REGION_BLOCKS, RegionSet } from './region-set.ts';
 import type { Relationship } from './relationship.ts';
 import { HASH_BYTES, bitsIn, decodeVerdicts, encodeComparison, encodeRuns, type BlockRun, type RegionQuestion, type Verdicts } from './resync-wire.ts';

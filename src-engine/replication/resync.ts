@@ -1,7 +1,7 @@
 import type { JsonObject } from '../pool/index.ts';
 import { BLOCK_BYTES, type CpMirrorOutcome } from '../volume/index.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
-import { MirrorTimeoutError } from './primary.ts';
+import { MirrorTimeoutError } from './mirror-timeout.ts';
 import { olderThanBase } from './record.ts';
 import { RegionSet } from './region-set.ts';
 import type { Relationship } from './relationship.ts';

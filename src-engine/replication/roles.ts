@@ -1,12 +1,13 @@
 import type { JsonObject } from '../pool/index.ts';
-import { BLOCK_BYTES } from '../volume/index.ts';
+import { giveWay, yieldTo } from './giving-way.ts';
+import { takeKept } from './kept-entries.ts';
 import { textOf } from './message.ts';
 import { PeerLostError, PeerRefusedError } from './peer.ts';
-import { basePair, imagePosition } from './record.ts';
+import { handOver } from './promotion.ts';
 import type { Relationship } from './relationship.ts';
 import type { Replication } from './replication.ts';
 import { Resync, ResyncInterruptedError, resyncResultJson, type ResyncKind, type ResyncResult } from './resync.ts';
-import { decideHandshake, disownGeneration, provenHeld, writersOf, type Generation, type HandshakeSelf, type HandshakeStep } from './state/index.ts';
+import { decideHandshake, provenHeld, writersOf, type HandshakeSelf, type HandshakeStep } from './state/index.ts';
 import { viewFromJson, viewOf, viewToJson, type RelationshipView } from './views.ts';
 
 const RETRY_MS = 500;
@@ -14,8 +15,6 @@ const REFUSED_RETRY_MS = 5_000;
 const RETRY_MAXIMUM_MS = 30_000;
 /** A resync that ran this long was not a flap: the next one starts without a wait. */
 const STEADY_MS = 10_000;
-const REGION_BLOCKS = 16;
-const KEPT_REGIONS_PER_ANSWER = 256;
 
 export interface RunningResync {
   readonly resync: Resync;
@@ -98,8 +97,8 @@ export class Roles {
       if (rel.record.role === 'primary' && theirs.role === 'primary') rel.deps.runtime.covered(`handshake/two-primaries-${writersOf(rel.record.generation, theirs.generation)}`);
       const step = decideHandshake(this.selfOf(rel, proven), theirs);
       if (step.kind !== 'prove') return this.take(rel, theirs, step);
-      if (step.takeKept) await this.takeKept(rel);
-      await rel.primary.settleRecovered(provenHeld(rel.deps, theirs));
+      if (step.takeKept) await takeKept(rel);
+      await rel.primary.owed.settle(provenHeld(rel.deps, theirs));
       this.replication.deps.gateChanged(rel.deps.volume.id);
     }
   }
@@ -111,7 +110,7 @@ export class Roles {
         return rel.deps.announce();
       case 'hand-over':
         rel.deps.runtime.covered('roles/swap-resumed');
-        return this.handOver(rel);
+        return handOver(rel);
       case 'diverge':
         return this.diverge(rel, theirs);
       case 'demote':
@@ -148,7 +147,7 @@ export class Roles {
     if (rel.record.image === 'Diverged') return;
     rel.deps.runtime.covered('handshake/diverged');
     // What each side alone changed is shown before the admin chooses.
-    await rel.primary.settleRecovered(provenHeld(rel.deps, theirs));
+    await rel.primary.owed.settle(provenHeld(rel.deps, theirs));
     await rel.serial(() => rel.change({ image: 'Diverged' }));
     rel.report('mirror/split-brain', 'critical', `both copies changed on their own (role epochs ${String(rel.record.roleEpoch)} and ${String(theirs.roleEpoch)}); choose which one to keep`);
     rel.deps.announce();
@@ -159,27 +158,15 @@ export class Roles {
     const { volume, runtime } = rel.deps;
     runtime.covered('roles/demoted');
     volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} serves this volume now` });
-    this.giveWay(rel);
+    giveWay(rel);
     // Before the point, which takes everything recovered for owed.
-    await rel.primary.settleRecovered(provenHeld(rel.deps, theirs));
+    await rel.primary.owed.settle(provenHeld(rel.deps, theirs));
     await rel.deps.consistencyPoint('role-swap');
     await rel.serial(async () => {
       await rel.change({ role: 'secondary', roleEpoch: theirs.roleEpoch, image: rel.record.image === 'Diverged' ? 'Diverged' : 'Outdated', fenced: true, opening: '', fracture: null });
     });
     rel.report('mirror/fenced', 'warning', `came back as secondary: ${rel.deps.nameOf(rel.record.peerServerId)} was promoted meanwhile; ${String(rel.markedRegions)} regions were not shared`);
     rel.deps.announce();
-  }
-
-  /**
-   * What a strict mirror still held back is nobody's promise any more: its hosts are told so, and its regions are marked.
-   * Not "not owner", which a host may take for "never happened": these writes are logged and may be in the other image.
-   */
-  private giveWay(rel: Relationship): void {
-    const { volume } = rel.deps;
-    rel.primary.markUnanswered();
-    volume.failPending('volume/mirror-timeout', `${rel.deps.nameOf(rel.record.peerServerId)} serves this volume now; whether this write took effect is not known`);
-    rel.primary.left();
-    volume.advance();
   }
 
   // --- the primary and its secondary ---------------------------------------------------------------------------------
@@ -202,51 +189,6 @@ export class Roles {
     await rel.commit({}, (record) => record);
     rel.report('mirror/synchronized', 'notice', 'synchronized again without a resync');
     rel.deps.announce();
-  }
-
-  /** Entries that only the secondary holds, beyond the end of this server's log, go into this log (3.12, 4). */
-  private async takeKept(rel: Relationship): Promise<void> {
-    rel.deps.runtime.covered('handshake/took-kept-entries');
-    for (let from = 0; from >= 0;) {
-      const reply = await rel.deps.peer.call('read-kept', { relationship: rel.id, from });
-      const regions = reply.result['regions'];
-      if (!Array.isArray(regions)) return;
-      for (const [i, region] of regions.map(Number).entries()) {
-        const bytes = reply.body.subarray(i * REGION_BLOCKS * BLOCK_BYTES, (i + 1) * REGION_BLOCKS * BLOCK_BYTES);
-        await this.takeRegion(rel, region, bytes);
-      }
-      from = Number(reply.result['next'] ?? -1);
-    }
-  }
-
-  private async takeRegion(rel: Relationship, region: number, bytes: Uint8Array): Promise<void> {
-    const { volume } = rel.deps;
-    for (let i = 0; i * BLOCK_BYTES < bytes.length; i++) {
-      const theirs = bytes.slice(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
-      const offset = (region * REGION_BLOCKS + i) * BLOCK_BYTES;
-      if (offset >= volume.sizeBytes) break;
-      const own = await volume.read(offset, BLOCK_BYTES);
-      if (own.every((byte, at) => byte === theirs[at])) continue;
-      // A strict mirror acknowledges nothing before it is in sync again: being in the log is enough here.
-      const written = volume.writeInternal(offset, theirs);
-      if (rel.primary.holdsHosts) written.catch(() => undefined);
-      else await written;
-    }
-  }
-
-  /** Answers with the regions kept at the last drain from `from` on and their content here; `next`: where to go on, -1 at the end. */
-  async readKept(rel: Relationship, from: number): Promise<{ readonly result: JsonObject; readonly body: readonly Uint8Array[] }> {
-    const regions: number[] = [];
-    const body: Uint8Array[] = [];
-    let region = rel.kept.regions.next(from);
-    for (; region >= 0 && regions.length < KEPT_REGIONS_PER_ANSWER; region = rel.kept.regions.next(region + 1)) {
-      const bytes = new Uint8Array(REGION_BLOCKS * BLOCK_BYTES);
-      const count = Math.min(REGION_BLOCKS, rel.deps.volume.record.sizeBlocks - region * REGION_BLOCKS);
-      await rel.deps.pool.read(rel.deps.volume.record.root, region * REGION_BLOCKS, count, bytes.subarray(0, count * BLOCK_BYTES));
-      regions.push(region);
-      body.push(bytes);
-    }
-    return { result: { regions, next: region }, body };
   }
 
   // --- resync ------------------------------------------------------------------------------------------------------
@@ -314,143 +256,7 @@ export class Roles {
     else this.retryLater(rel);
   }
 
-  // --- promotion and swap ------------------------------------------------------------------------------------------
-
-  /** Forced promotion of this side (failover): everything held goes into the image, the role epoch rises, durably. */
-  async promote(rel: Relationship): Promise<JsonObject> {
-    const { runtime, log } = rel.deps;
-    const startedMs = runtime.clock.nowMs();
-    let replayedRecords = 0;
-    await rel.serial(async () => {
-      rel.secondary.joined = false;
-      await rel.secondary.drain();
-      replayedRecords = rel.secondary.drainedSinceCommitted;
-      // The old primary's log may end before them: what was applied since the last common point is compared at its return.
-      const alone = !rel.kept.regions.isEmpty;
-      if (alone) {
-        rel.marks.mark(rel.kept.regions);
-        await rel.marks.flush();
-      }
-      await rel.commit({}, (record) => ({
-        ...record, role: 'primary', roleEpoch: record.roleEpoch + 1, forced: true, fenced: false, handingOver: false, image: 'Outdated',
-        fracture: { cause: 'promotion', atWallMs: runtime.clock.wallMs(), sequence: 0 },
-        opening: runtime.random.id(),
-        // An image that went back is no consistency point of its position.
-        base: alone || imagePosition(record) !== record.position ? record.base : record.position === null ? null : basePair(record.home, record.position.ownCp, record.position.cp),
-      }), { applied: { logId: log.logId, sequence: log.lastSequence } });
-      rel.deps.volume.rootSwung(log.lastSequence);
-    });
-    runtime.covered('roles/promoted');
-    rel.report('mirror/failover', 'critical', `promoted by force; ${String(replayedRecords)} log records replayed; the peer may hold writes that are not here`);
-    rel.deps.announce();
-    return { replayedRecords, ms: runtime.clock.nowMs() - startedMs };
-  }
-
-  /** Planned swap (3.14), driven by the acting primary. Rejects with PeerRefusedError when something stands against it. */
-  async swap(rel: Relationship): Promise<JsonObject> {
-    const { volume, runtime } = rel.deps;
-    const startedMs = runtime.clock.nowMs();
-    if (rel.record.role === 'primary') {
-      // A volume that serves nobody (suspended, held by a strict mirror) must not be opened by a swap that fails.
-      if (!isOpen(volume)) throw new PeerRefusedError('the volume does not serve hosts now', { code: 'R02' });
-      volume.setGate({ kind: 'held', reason: 'a planned role swap runs' });
-      try {
-        // Writes that a strict mirror holds back would never become quiet.
-        const { clock } = runtime;
-        const quiet = await Promise.race([volume.quiet().then(() => true), clock.sleep(rel.deps.settings.strictTimeoutMs).then(() => false)]);
-        if (!quiet) throw new PeerRefusedError('writes wait for the mirror', { code: 'R02' });
-        await rel.deps.consistencyPoint('role-swap');
-        if (!rel.primary.inSync || rel.record.image !== 'Synchronized') throw new PeerRefusedError('the mirror is not synchronized', { code: 'R02' });
-      } catch (error) {
-        // A server that was suspended meanwhile has closed it.
-        if (volume.gate.kind === 'held') volume.setGate({ kind: 'open' });
-        throw error;
-      }
-      const demoted = rel.serial(async () => {
-        // A strict mirror that was lost and is back has opened the gate: what hosts wrote since is not in the last point.
-        const quiet = volume.gate.kind === 'held' && volume.dirtyBlocks === 0;
-        if (!rel.primary.inSync || rel.primary.holdsHosts || !quiet) throw new PeerRefusedError('the mirror left its synchronization meanwhile', { code: 'R02' });
-        rel.primary.left();
-        await rel.commit({}, (record) => ({ ...record, role: 'secondary', fracture: null, opening: '', handingOver: true }));
-        volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} takes this volume over` });
-      });
-      await demoted.catch((error: unknown) => {
-        if (rel.record.role === 'primary' && volume.gate.kind === 'held' && !rel.primary.holdsHosts) volume.setGate({ kind: 'open' });
-        throw error;
-      });
-    }
-    runtime.covered('roles/swap-demoted');
-    await this.handOver(rel);
-    return { ms: runtime.clock.nowMs() - startedMs };
-  }
-
-  /**
-   * The second half of a planned swap. A crash or a lost link before it leaves no primary; it is asked for again as soon as
-   * both sides meet, or by an admin. Both contents are equal all the while.
-   */
-  private async handOver(rel: Relationship): Promise<void> {
-    const generation = rel.record.generation as unknown as JsonObject;
-    const roleEpoch = rel.record.roleEpoch + 1;
-    await rel.deps.peer.call('promote-planned', { relationship: rel.id, roleEpoch, generation });
-    await rel.serial(() => rel.change({ roleEpoch, handingOver: false }));
-    rel.deps.announce();
-  }
-
-  /** The other half of a planned swap: this side becomes primary. Asked twice, it answers twice. */
-  async promotePlanned(rel: Relationship, parameters: JsonObject): Promise<JsonObject> {
-    const roleEpoch = Number(parameters['roleEpoch']);
-    const { runtime, log, volume } = rel.deps;
-    if (rel.record.role === 'primary' && rel.record.roleEpoch === roleEpoch) return { roleEpoch };
-    if (rel.record.roleEpoch >= roleEpoch) throw new PeerRefusedError('the roles changed meanwhile', { code: 'R29' });
-    await rel.serial(async () => {
-      await rel.secondary.drain();
-      rel.secondary.joined = false;
-      await rel.clearAllMarks();
-      await rel.commit({}, (record) => ({
-        ...record, role: 'primary', roleEpoch, fenced: false, handingOver: false, forced: false, image: 'Synchronized', fracture: null, lock: null,
-        // Should it write before the peer has joined, that is a generation of its own (3.1, 5): a forced promotion of the
-        // other side at the same moment is then told apart by who wrote.
-        opening: runtime.random.id(),
-        generation: parameters['generation'] as unknown as Generation,
-      }), { applied: { logId: log.logId, sequence: log.lastSequence } });
-      volume.rootSwung(log.lastSequence);
-    });
-    runtime.covered('roles/swap-promoted');
-    volume.setGate({ kind: 'held', reason: 'the peer joins as secondary' });
-    rel.report('mirror/role-swapped', 'notice', 'roles were swapped; this side is primary');
-    runtime.clock.after(0, () => { rel.deps.announce(); });
-    return { roleEpoch };
-  }
-
-  /**
-   * A split brain is resolved (3.4, ResolveSplitBrain): the victim keeps its image as a snapshot and becomes secondary,
-   * the survivor resynchronizes it from the union of both sides' marks.
-   */
-  async yieldTo(rel: Relationship, roleEpoch: number): Promise<void> {
-    const { volume, runtime } = rel.deps;
-    volume.setGate({ kind: 'closed', code: 'volume/not-owner', message: `${rel.deps.nameOf(rel.record.peerServerId)} was chosen to survive` });
-    this.giveWay(rel);
-    if (volume.dirtyBlocks > 0) await rel.deps.consistencyPoint('role-swap');
-    await rel.primary.settleRecovered(0);
-    await rel.serial(async () => {
-      const name = `split-brain-${runtime.random.id()}`;
-      await rel.commit({ keep: [{ volumeId: volume.id, name, purpose: 'snapshot', which: 'after' }] }, (record) => ({
-        ...record, role: 'secondary', roleEpoch, image: 'Outdated', fenced: true, opening: '', fracture: null,
-        generation: disownGeneration(record.generation),
-      }));
-    });
-    runtime.covered('roles/yielded');
-  }
-
-  /** A sync is about to discard what this secondary acknowledged alone before it gave way: that stays as a snapshot. */
-  async keepUnshared(rel: Relationship): Promise<void> {
-    const theirs = this.views.get(rel.id);
-    const usable = rel.record.image === 'Outdated' || rel.record.image === 'Consistent';
-    if (rel.record.role !== 'secondary' || !usable || theirs === undefined || writersOf(rel.record.generation, theirs.generation) !== 'this') return;
-    await rel.secondary.drain();
-    await rel.commit({ keep: [{ volumeId: rel.deps.volume.id, name: `unshared-${rel.deps.runtime.random.id()}`, purpose: 'snapshot', which: 'after' }] }, (record) => record);
-    rel.deps.runtime.covered('roles/kept-unshared');
-  }
+  // --- split brain, beginning and end -------------------------------------------------------------------------------
 
   /** The survivor of a split brain: primary above both epochs, its resync may start. */
   async survive(rel: Relationship, roleEpoch: number, yielded: unknown): Promise<void> {
@@ -469,39 +275,12 @@ export class Roles {
       const { result } = await rel.deps.peer.call('yield', { relationship: rel.id, roleEpoch });
       await this.survive(rel, roleEpoch, result['view']);
     } else {
-      await this.yieldTo(rel, roleEpoch);
+      await yieldTo(rel, roleEpoch);
       const { result } = await rel.deps.peer.call('survive', { relationship: rel.id, roleEpoch, view: viewToJson(viewOf(rel)) });
       this.remember(rel, result['view']);
       rel.deps.announce();
     }
     return { survivor: keep, roleEpoch };
-  }
-
-  /** Undo of a broken or wrong-direction sync: back to the safety snapshot (layout.md, "Rollback"). */
-  async rollback(rel: Relationship): Promise<JsonObject> {
-    const { pool, volume, runtime } = rel.deps;
-    return rel.serial(async () => {
-      rel.secondary.joined = false;
-      await rel.secondary.drain();
-      const safety = rel.record.safety;
-      const kept = volume.record.keptRoots.find((root) => root.name === safety?.name);
-      if (safety === null || kept === undefined) throw new PeerRefusedError('no safety snapshot exists', { code: 'R03' });
-      if (volume.record.keptRoots.at(-1)?.name !== kept.name) throw new PeerRefusedError('newer snapshots of the volume stand in the way; delete them first', { code: 'R28' });
-      // A swing marks every region in which the two roots differ: the source has cleared its marks for what it copied.
-      for await (const { vbn } of pool.walk(volume.record.root, { fromVbn: 0, toVbn: volume.record.sizeBlocks, bornAfter: kept.cp })) {
-        rel.marks.markRange(vbn * BLOCK_BYTES, BLOCK_BYTES);
-      }
-      await rel.marks.flush();
-      await rel.commit({ rollback: [{ volumeId: volume.id, to: kept.name }] }, (record) => ({
-        ...record, image: 'Outdated', lock: null, resync: null,
-        ...(record.position === null ? {} : { rolledBack: { from: record.position, to: record.safety?.position ?? null } }),
-      }));
-      volume.rootSwung(0);
-      runtime.covered('roles/rolled-back');
-      rel.report('mirror/rolled-back', 'warning', 'rolled back to the image before the sync');
-      rel.deps.announce();
-      return { markedRegions: rel.marks.regions.count };
-    });
   }
 
   /** Ends the relationship on both sides where the other one can be reached. */
@@ -545,8 +324,4 @@ export class Roles {
     if (rel !== undefined && view !== null) this.learned(rel, view);
     return rel === undefined ? {} : { view: viewToJson(viewOf(rel)) };
   }
-}
-
-function isOpen(volume: { readonly gate: { readonly kind: string } }): boolean {
-  return volume.gate.kind === 'open';
 }

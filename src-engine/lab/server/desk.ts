@@ -12,8 +12,11 @@ import {
   describeConditions,
   directionOf,
   imagePosition,
+  promote,
   refuse,
   resyncResultJson,
+  rollback,
+  swap,
   writersOf,
   type ActiveCondition,
   type DecisionView,
@@ -395,11 +398,11 @@ export class RelationshipDesk {
         return { kind: 'done', result: {} };
       case 'switchover':
       case 'failback':
-        return { kind: 'done', result: await roles.swap(rel) };
+        return { kind: 'done', result: await swap(rel) };
       case 'failover':
-        return { kind: 'done', result: await roles.promote(rel) };
+        return { kind: 'done', result: await promote(rel) };
       case 'rollback':
-        return { kind: 'done', result: await roles.rollback(rel) };
+        return { kind: 'done', result: await rollback(rel) };
       case 'resolve':
         if (options.keep === undefined)
           return refused('mirror/keep-missing', 'say which side survives', '--keep source or --keep destination');

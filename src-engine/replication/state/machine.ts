@@ -1,5 +1,6 @@
 /** The state machine as data, for drawing. The arrows are found by asking `transition`, so they are what the engine does. */
-import { transition, type RelationshipEvent } from './transitions.ts';
+import type { RelationshipEvent } from './events.ts';
+import { transition } from './transitions.ts';
 import { ACTIONS, IMAGE_STATES, viewOf, type ImageState, type MirrorAction, type RelationshipView } from './types.ts';
 
 export interface MachineState {
