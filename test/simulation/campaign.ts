@@ -255,6 +255,8 @@ export class Campaign {
         return model.swapped(side);
       case 'mirror/fenced':
         return model.fenced(side);
+      case 'mirror/primary-overwritten':
+        return model.overwritten(side);
       case 'mirror/rolled-back':
         return model.rolledBack(side);
       default:

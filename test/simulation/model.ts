@@ -303,6 +303,18 @@ export class VolumeModel {
     this.primarySince = this.tick();
   }
 
+  /** A sync over the primary: hosts wait, and until it has finished it is a mixture of what it was and what the other side is. */
+  overwriting(index: number): void {
+    this.inSyncFrom = null;
+    const side = this.side(index);
+    side.cells = copyOf(this.side(1 - index).cells);
+    side.state = 'mixture';
+  }
+
+  overwritten(index: number): void {
+    this.side(index).state = 'usable';
+  }
+
   fenced(index: number): void {
     if (this.inSyncFrom === index) this.inSyncFrom = null;
     this.endOpen(index);

@@ -6,6 +6,7 @@ import type { DirectedScenario } from './driver.ts';
 import { logFailsAtStart, mirrorLogFailsAtStart } from './boot.ts';
 import { labelCrashes } from './labels.ts';
 import { aloneAndGone, failedLogSync, halfFreed, swappedAndRestarted } from './log.ts';
+import { deletedMirror, overwrittenPrimary } from './operator.ts';
 import { rottenLog, rottenLogMirrored, rottenMirrorLog } from './rot.ts';
 import { littleRoom, noRoomToLeave, syncTakenBack } from './room.ts';
 import { cutInPrepare, cutInResync, entriesBeyondTheEnd, numbersApart, promotedInFlight, stagedWhileOthersWrite, writesAheadOfResync } from './sync.ts';
@@ -23,6 +24,8 @@ const SCENARIOS = {
   'cut-in-prepare': cutInPrepare,
   'staged-while-others-write': stagedWhileOthersWrite,
   'promoted-in-flight': promotedInFlight,
+  'overwritten-primary': overwrittenPrimary,
+  'deleted-mirror': deletedMirror,
   'rotten-log': rottenLog,
   'rotten-log-mirrored': rottenLogMirrored,
   'rotten-mirror-log': rottenMirrorLog,
