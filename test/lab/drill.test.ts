@@ -99,7 +99,7 @@ describe('A8: the drill', () => {
   });
 
   it(
-    'scenario 75: whose clean-up was interrupted shows CleanupIncomplete after the restart and refuses a second drill until it is cleaned up',
+    'scenario 75: that the end of the host interrupted shows CleanupIncomplete after the restart and refuses a second drill until it is cleaned up',
     { timeout: 90_000 },
     async () => {
       const directory = temporaryDirectory();
