@@ -4,10 +4,13 @@ import type { CommitRequest, JsonObject, Pool } from '../pool/index.ts';
 import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
 import { FractureLog } from './fracture-log.ts';
 import { Keeper } from './keeper.ts';
+import { keepUnshared, yieldTo } from './giving-way.ts';
+import { readKept } from './kept-entries.ts';
 import { textOf } from './message.ts';
 import { MirrorLogRefusedError, openMirrorLog } from './mirror-log.ts';
 import { noteFrom } from './missed.ts';
 import { Peer, PeerLostError, PeerRefusedError, type Answer } from './peer.ts';
+import { promotePlanned } from './promotion.ts';
 import { causeOf, newRelationshipRecord, type RelationshipRecord } from './record.ts';
 import { regionsOf } from './region-set.ts';
 import { Relationship, isDeviceError, type RelationshipDependencies, type ReplicationSettings, type Severity } from './relationship.ts';
@@ -449,7 +452,7 @@ export class Replication {
       }
       case 'resync-begin':
         return rel.serial(async () => {
-          await this.roles.keepUnshared(rel);
+          await keepUnshared(rel, this.roles.view(rel.id));
           return rel.secondary.resyncBegin(parameters);
         });
       case 'resync-compare':
@@ -474,15 +477,15 @@ export class Replication {
         return { result: {}, body: await rel.serial(() => answerOverwrite(rel, regions, body)) };
       }
       case 'promote-planned':
-        return { result: await this.roles.promotePlanned(rel, parameters) };
+        return { result: await promotePlanned(rel, parameters) };
       case 'yield':
-        await this.roles.yieldTo(rel, Number(parameters['roleEpoch']));
+        await yieldTo(rel, Number(parameters['roleEpoch']));
         return { result: { view: viewToJson(viewOf(rel)) } };
       case 'survive':
         await this.roles.survive(rel, Number(parameters['roleEpoch']), parameters['view']);
         return { result: { view: viewToJson(viewOf(rel)) } };
       case 'read-kept':
-        return rel.serial(() => this.roles.readKept(rel, Number(parameters['from'] ?? 0)));
+        return rel.serial(() => readKept(rel, Number(parameters['from'] ?? 0)));
       case 'delete':
         await rel.serial(() => this.remove(rel));
         return { result: {} };

@@ -144,7 +144,7 @@ export class StorageServer implements StorageServerFace {
     const primaries = replication.all().filter((rel) => rel.record.role === 'primary');
     // Lost records are beyond the end as well: a destination that holds them is to give them back, not to be overwritten.
     const lastHere = lost === null ? endOfLog : Math.min(endOfLog, lost.fromSequence - 1);
-    await Promise.all(primaries.map((rel) => rel.primary.rememberEnd(lastHere, endOfLog + SEQUENCE_STRIDE + 1)));
+    await Promise.all(primaries.map((rel) => rel.primary.owed.rememberEnd(lastHere, endOfLog + SEQUENCE_STRIDE + 1)));
     await this.log.start({ sequenceFloor: endOfLog + SEQUENCE_STRIDE });
     for (const rel of replication.all()) {
       rel.primary.holdAtStart();
@@ -344,7 +344,8 @@ export class StorageServer implements StorageServerFace {
 
   /** `ended` runs in the step in which the volume no longer counts as failed. */
   private async endNvFail(volumeId: string, ended: () => void = () => undefined): Promise<void> {
-    const update = (record: VolumeRecord): JsonObject => Object.fromEntries(Object.entries(record.attributes).filter(([name]) => name !== NVFAIL));
+    const update = (record: VolumeRecord): JsonObject =>
+      Object.fromEntries(Object.entries(record.attributes).filter(([name]) => name !== NVFAIL));
     await this.poolOf(volumeId).commit({ attributes: [{ volumeId, update }] });
     if (!this.nvFailed.delete(volumeId)) return;
     const rel = this.relationshipOfVolume(volumeId);
@@ -403,7 +404,7 @@ export class StorageServer implements StorageServerFace {
         case 'trim':
         case 'zero':
           if (await volume.replay(record)) replayed++;
-          if (rel?.record.role === 'primary') rel.primary.recoveredRecord(record);
+          if (rel?.record.role === 'primary') rel.primary.owed.found(record);
           break;
         case 'fracture':
         case 'generation':
