@@ -28,6 +28,8 @@ export interface CheckEnvironment {
   readonly hasLedger: (volume: VolumeRecord) => Promise<boolean>;
   /** Throws `Refused` with file, offset, expected and found where it is damaged. */
   readonly readLedger: (volume: VolumeRecord) => Promise<unknown>;
+  /** What opening a lab at rest would have to take from the arrays; null where the catalog is sound. */
+  readonly restored: string | null;
   /** Directories under `arrays/` that no array of the lab owns. */
   readonly unknownArrays: () => Promise<readonly string[]>;
   /** Writes the topology to all arrays. */
@@ -45,6 +47,7 @@ export async function checkLab(environment: CheckEnvironment, repair: boolean): 
   const check = new Check(environment);
   for (const server of environment.topology.servers.list()) await check.server(server, repair);
   for (const array of environment.topology.arrays.list()) await check.array(array, repair);
+  check.catalog();
   await check.unknownArrays();
   for (const volume of environment.topology.volumes.list()) await check.ledger(volume);
   return check.report();
@@ -291,6 +294,18 @@ class Check {
       const expected =
         told.code === 'half-header-damaged' ? 'the header of a log half' : 'an unbroken chain of records';
       return { file: `${folder}/${name}`, offset: told.offset, expected, found: told.message };
+    });
+  }
+
+  catalog(): void {
+    const { restored } = this.#environment;
+    if (restored === null) return;
+    this.#found({
+      file: 'catalog.sqlite',
+      offset: 0,
+      expected: 'the catalog of the lab',
+      found: restored,
+      action: 'Opening the lab does this.',
     });
   }
 

@@ -19,6 +19,8 @@ export interface OpenLabRequest {
   readonly process: HostProcess;
   /** Resolve only once the servers that can reach each other have met, at most after the peer wait. */
   readonly settled?: boolean;
+  /** Only looked at: nothing in the directory is changed. For `check`. */
+  readonly look?: boolean;
   /** For tests and benchmarks. */
   readonly settings?: Partial<ServerSettings>;
   readonly demoSizes?: DemoSizes;

@@ -14,6 +14,7 @@ import { instant } from './instant.ts';
 import { Jobs } from './jobs.ts';
 import { Links } from './links.ts';
 import { acquireLock, type LabLock } from './lock.ts';
+import { lookingMachine, type LookingMachine } from './look.ts';
 import type { Machine } from './machine.ts';
 import { Mirrors } from './mirrors.ts';
 import { beginCreation, endCreation, newLabFile, openCatalog, refuseWrongPlace } from './opening.ts';
@@ -41,6 +42,8 @@ export interface LabOptions {
   readonly create?: { readonly demo?: 'two-site' | undefined; readonly name?: string | undefined };
   /** Sizes of the demo lab, for tests that have no time. */
   readonly demoSizes?: DemoSizes;
+  /** Only looked at: nothing in the directory is changed but the lock, the servers do not meet, no job goes on. */
+  readonly look?: boolean;
 }
 
 const OBSERVE_MS = 100;
@@ -54,6 +57,8 @@ interface OpenedFiles {
   readonly storage: Storage;
   readonly catalog: Catalog;
   readonly clock: LabClock;
+  readonly restored: string | null;
+  readonly look: LookingMachine | null;
 }
 
 export class Lab {
@@ -85,6 +90,8 @@ export class Lab {
   readonly drills: Drills;
   readonly openedAtMs: number;
   readonly #topologyKeeper: TopologyKeeper;
+  readonly #restored: string | null;
+  readonly #look: LookingMachine | null;
   readonly #changeListeners = new Set<() => void>();
   #closed = false;
   #closing = false;
@@ -177,22 +184,27 @@ export class Lab {
       closed: () => this.#closed,
     });
     this.sampler = new Sampler({ clock, catalog, topology, workloads, views, mirrors, unitOf, changed });
+    this.#restored = files.restored;
+    this.#look = files.look;
     this.#topologyKeeper = new TopologyKeeper({ catalog, topology, events, arrays });
     this.drills = new Drills(this);
   }
 
   /** Opens the lab of the directory, or makes one there. Throws `Refused` when it cannot be; nothing is changed then. */
   static async open(options: LabOptions): Promise<Lab> {
-    const { machine, directory } = options;
+    const { directory } = options;
+    const real = options.machine.storage(directory);
+    await refuseWrongPlace(real, directory, options.create !== undefined);
+    const look = options.look === true ? await lookingMachine(options.machine, directory) : null;
+    const machine = look?.machine ?? options.machine;
     const storage = machine.storage(directory);
     const clock = new LabClock(machine.clock);
-    await refuseWrongPlace(storage, directory, options.create !== undefined);
-    // Made through the storage, so that the databases are for their owner's eyes only.
-    for (const path of ['lab.lock.db']) await (await storage.open(path, { create: true, size: 0 })).close();
+    // Made through the storage, so that the database is for their owner's eyes only.
+    await (await real.open('lab.lock.db', { create: true, size: 0 })).close();
     const binding = machine.sqliteBinding;
     const lock = await acquireLock({
       directory,
-      storage,
+      storage: real,
       owner: { pid: machine.pid, host: machine.host, startedAt: Math.floor(clock.wallMs()), socket: '' },
       ...(binding === undefined ? {} : { binding }),
     });
@@ -205,9 +217,15 @@ export class Lab {
         created === null
           ? await readLabFile(storage, () => machine.random.id(), clock.wallMs())
           : { file: created, migrated: null };
-      const opened = await openCatalog({ storage, machine, directory, wallMs: clock.wallMs() }, created !== null);
+      const opened = await openCatalog(
+        { storage, machine, directory, catalogDirectory: look?.catalogDirectory ?? directory, wallMs: clock.wallMs() },
+        created !== null,
+      );
       catalog = opened.catalog;
-      lab = new Lab(options, { file: opening.file, lock, storage, catalog, clock });
+      lab = new Lab(
+        { ...options, machine },
+        { file: opening.file, lock, storage, catalog, clock, restored: opened.restored, look },
+      );
       if (opening.migrated !== null) {
         lab.events.append({
           kind: 'lab/migrated',
@@ -228,7 +246,9 @@ export class Lab {
         await backUpLabFile(storage, opening.file).catch(() => undefined); // a full file system is no reason to stay closed
         await lab.arrays.settle();
         await lab.#topologyKeeper.catchUp();
+        if (look !== null) lab.#isolate();
         await lab.servers.powerUp();
+        if (look !== null) return lab;
         lab.jobs.recover({ ...lab.mirrors.resumers(), ...lab.transfer.resumers() });
         lab.drills.recover();
       }
@@ -238,6 +258,7 @@ export class Lab {
       if (lab !== null) await lab.close();
       else {
         catalog?.close();
+        await look?.release();
         await lock.release();
       }
       throw error;
@@ -293,6 +314,13 @@ export class Lab {
     });
   }
 
+  /** Pairs that do not meet send each other nothing. */
+  #isolate(): void {
+    const servers = this.topology.servers.list();
+    for (const a of servers)
+      for (const b of servers) if (a.id < b.id) this.network.setLink(a.id, b.id, { latencyMs: 0, up: false });
+  }
+
   /** Resolves when no volume waits for a handshake any more, at most after the peer wait. */
   async handshakes(): Promise<void> {
     await this.servers.handshakes();
@@ -341,6 +369,7 @@ export class Lab {
         serverStorage: (server) => this.machine.storage(`${this.directory}/servers/${server.name}`),
         hasLedger: (volume) => this.workloads.hasLedger(volume),
         readLedger: (volume) => this.workloads.ledger(volume),
+        restored: this.#look === null ? null : this.#restored,
         unknownArrays: () => this.arrays.unknown(),
         copyTopology: () => this.#topologyKeeper.copy(),
       },
@@ -357,7 +386,8 @@ export class Lab {
     const workloads = this.workloads.close();
     await Promise.race([workloads, this.clock.sleep(CLOSE_PATIENCE_MS)]);
     this.jobs.close();
-    await this.servers.close();
+    if (this.#look === null) await this.servers.close();
+    else await this.servers.drop();
     await workloads;
     await this.drills.rested();
     this.#closed = true;
@@ -366,6 +396,7 @@ export class Lab {
     await this.#topologyKeeper.rested();
     this.events.close();
     this.catalog.close();
+    await this.#look?.release();
     await this.lock.release();
   }
 }

@@ -1,6 +1,13 @@
 /** What a lab asks of the machine it runs on, beyond the runtime of its servers. */
 import type { Clock, Hash, Log, Random, Runtime, Storage } from '../runtime/index.ts';
-import { createNodeRuntime, nodeStorage, nodeUserFiles, type UserFiles } from '../runtime/node/index.ts';
+import {
+  createNodeRuntime,
+  nodeScratch,
+  nodeStorage,
+  nodeUserFiles,
+  type Scratch,
+  type UserFiles,
+} from '../runtime/node/index.ts';
 
 export interface Machine {
   readonly clock: Clock;
@@ -11,6 +18,8 @@ export interface Machine {
   /** The files below an absolute directory. */
   storage(directory: string): Storage;
   readonly userFiles: UserFiles;
+  /** A directory outside every lab, for what is thrown away. */
+  scratch(): Promise<Scratch>;
   readonly pid: number;
   readonly host: string;
   /** Path of SQLite's native part where the host brings its own. */
@@ -35,6 +44,7 @@ export function nodeMachine(process: HostProcess): Machine {
     runtime,
     storage: (directory) => nodeStorage(directory),
     userFiles: nodeUserFiles,
+    scratch: nodeScratch,
     pid: process.pid,
     host: process.host,
     ...(process.sqliteBinding === undefined ? {} : { sqliteBinding: process.sqliteBinding }),

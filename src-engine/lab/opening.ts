@@ -78,7 +78,9 @@ export function newLabFile(
 export interface CatalogPlace {
   readonly storage: Storage;
   readonly machine: Machine;
+  /** Of the lab, and where its catalog is: the same, but for a lab that is only looked at. */
   readonly directory: string;
+  readonly catalogDirectory: string;
   readonly wallMs: number;
 }
 
@@ -89,7 +91,8 @@ export interface OpenedCatalog {
 }
 
 export async function openCatalog(place: CatalogPlace, fresh: boolean): Promise<OpenedCatalog> {
-  const { storage, machine, directory, wallMs } = place;
+  const { machine, directory, catalogDirectory, wallMs } = place;
+  const storage = machine.storage(catalogDirectory);
   // So that the directory exists; without room nothing will be put there either.
   await empty(storage, 'backups/keep').catch(() => undefined);
   let lost: string | null = null;
@@ -130,7 +133,8 @@ export async function openCatalog(place: CatalogPlace, fresh: boolean): Promise<
 
 /** Scenario 71: a new catalog, under its own name, with the newest topology that an array holds. */
 async function rebuild(place: CatalogPlace, why: string): Promise<void> {
-  const { storage, machine, directory } = place;
+  const { machine, directory, catalogDirectory } = place;
+  const storage = machine.storage(catalogDirectory);
   const { best, arrays } = await copiesOf(place);
   if (best === null && arrays > 0) {
     refuse(
@@ -202,12 +206,12 @@ function takeOver(catalog: Catalog, machine: Machine, { document, number }: Topo
   });
 }
 
-function openAt({ machine, directory, wallMs }: CatalogPlace, name: string, fresh = false): CatalogOpening {
+function openAt({ machine, catalogDirectory, wallMs }: CatalogPlace, name: string, fresh = false): CatalogOpening {
   return openSqliteCatalog({
     fresh,
-    path: `${directory}/${name}`,
+    path: `${catalogDirectory}/${name}`,
     ...(machine.sqliteBinding === undefined ? {} : { binding: machine.sqliteBinding }),
-    backup: (from, copyTo) => copyTo(`${directory}/backups/catalog-format-${from}-${Math.floor(wallMs)}.sqlite`),
+    backup: (from, copyTo) => copyTo(`${catalogDirectory}/backups/catalog-format-${from}-${Math.floor(wallMs)}.sqlite`),
   });
 }
 

@@ -288,6 +288,14 @@ export class Servers {
     changed();
   }
 
+  /** All servers off as if the power had gone: of a lab that was only looked at. */
+  async drop(): Promise<void> {
+    for (const server of this.#environment.topology.servers.list()) {
+      this.unitOf(server.id).crash('the look is over');
+      await this.unitOf(server.id).rested();
+    }
+  }
+
   /** All servers off, gracefully. */
   async close(): Promise<void> {
     const servers = this.#environment.topology.servers.list();

@@ -27,6 +27,8 @@ export interface ConnectOptions {
   readonly directory: string;
   /** Makes the lab first; refused where one is. */
   readonly create?: { readonly demo?: 'two-site'; readonly name?: string };
+  /** Where no host runs: only look, change nothing. */
+  readonly look?: boolean;
 }
 export type Connect = (options: ConnectOptions) => Promise<Connection>;
 
@@ -37,7 +39,7 @@ export const CLI_CALLER: Caller = { actor: 'cli', local: true };
 
 /** Talks to the host that serves the lab; where none runs, opens the lab for the duration of the command. */
 export function connector(openLab: LabOpener, version: string): Connect {
-  return async ({ directory, create }) => {
+  return async ({ directory, create, look }) => {
     const path = controlSocketPath(directory);
     if (process.platform === 'win32' || existsSync(path)) {
       if (await isListening(path)) {
@@ -48,7 +50,7 @@ export function connector(openLab: LabOpener, version: string): Connect {
       }
     }
     try {
-      return await serveForOneCommand(directory, openLab, version, create);
+      return await serveForOneCommand(directory, openLab, version, create, look === true);
     } catch (error) {
       const locked = error instanceof CommandFailure && error.refusal.code === 'lab/locked';
       if (locked && create === undefined && (await listensSoon(path))) return dial(path);
@@ -108,16 +110,23 @@ async function serveForOneCommand(
   openLab: LabOpener,
   version: string,
   create: ConnectOptions['create'],
+  look: boolean,
 ): Promise<Connection> {
   const engine = new Engine({ directory, host: 'command', version, openLab, onBug: () => undefined });
   try {
     // Before a command acts, the pairs have met: else it would see everything fractured.
-    await engine.open({ directory, settled: true, ...(create === undefined ? {} : { create }) });
+    await engine.open({
+      directory,
+      ...(look ? { look } : { settled: true }),
+      ...(create === undefined ? {} : { create }),
+    });
   } catch (error) {
     const reason = refusalIn(error) ?? refusal('lab/open-failed', messageOf(error), 'See the message.');
     // Somebody holds the lab but does not answer: not a refusal of the engine, there is none to be reached.
     throw new CommandFailure(reason, reason.code === 'lab/locked' ? EXIT.unreachable : EXIT.refused);
   }
+  // Nobody else is to act on a lab that is only looked at.
+  if (look) return { client: engine.client(CLI_CALLER), own: true, close: () => engine.close() };
   const socket = await openControlSocket(engine, directory, CLI_CALLER);
   await engine.announce({ socket: socket.path });
   return {

@@ -42,8 +42,12 @@ export class Run {
     return resolve(this.io.cwd, lab);
   }
 
-  async with<Result>(work: (client: DoorClient, connection: Connection) => Promise<Result>): Promise<Result> {
-    const connection = await this.connect({ directory: this.directory });
+  /** `look`: where no host runs, the lab is only looked at. */
+  async with<Result>(
+    work: (client: DoorClient, connection: Connection) => Promise<Result>,
+    look = false,
+  ): Promise<Result> {
+    const connection = await this.connect({ directory: this.directory, ...(look ? { look } : {}) });
     try {
       return await work(connection.client, connection);
     } finally {

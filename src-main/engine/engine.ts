@@ -35,6 +35,8 @@ export interface OpenRequest {
   readonly create?: { readonly demo?: 'two-site' | undefined; readonly name?: string | undefined };
   /** Resolve only once the servers that can reach each other have met. */
   readonly settled?: boolean;
+  /** Only look: nothing in the directory is changed. */
+  readonly look?: boolean;
 }
 export type LabOpener = (request: OpenRequest) => Promise<OpenedLab>;
 

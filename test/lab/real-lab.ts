@@ -17,12 +17,13 @@ const demoSizes = { payrollBytes: 8 * MIB, ordersBytes: 4 * MIB, northDiskBytes:
 const process_ = { pid: process.pid, host: 'test-host', log: { write: () => undefined } };
 
 /** A lab on real files with small volumes and short times. */
-export async function open(directory: string, demo: boolean) {
+export async function open(directory: string, demo: boolean, look = false) {
   const opened = await openLab({
     directory,
     process: process_,
     settings,
     demoSizes,
+    look,
     ...(demo ? { create: { demo: 'two-site' as const } } : {}),
   });
   const client = createRouterClient(opened.router, { context: { actor: 'test' } });

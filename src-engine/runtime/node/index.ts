@@ -10,6 +10,7 @@ import { jsonLines } from './log.ts';
 import { createNodeRandom } from './random.ts';
 
 export { jsonLines } from './log.ts';
+export { nodeScratch, type Scratch } from './scratch.ts';
 export { nodeStorage, type FileSystem, type NodeStorageOptions } from './storage.ts';
 export {
   nodeUserFiles,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import type { CheckReport } from '../../../src-engine/contract/index.ts';
 import { refusal } from '../../engine/index.ts';
 import type { CliOptions } from '../program.ts';
 import { given, Run } from '../context.ts';
@@ -56,7 +57,8 @@ export function addLab(program: Command, options: CliOptions): void {
     .option('--repair', 'put right what redundancy gives back; without it nothing is changed')
     .action(async (own: { repair?: boolean }, command: Command) => {
       const run = new Run(options, command);
-      const report = await run.with((client) => client.lab.check(given({ repair: own.repair })));
+      const look = (): Promise<CheckReport> => run.with((client) => client.lab.check({}), true);
+      const report = own.repair === true ? await repair(run, look) : await look();
       run.print(report, () => {
         const checked =
           report.checked === undefined
@@ -82,4 +84,27 @@ export function addLab(program: Command, options: CliOptions): void {
         );
       }
     });
+}
+
+/** Says what it is about to do, to a person who may still say no; then does it. */
+async function repair(run: Run, look: () => Promise<CheckReport>): Promise<CheckReport> {
+  const found = await look();
+  if (found.verdict === 'clean') return found;
+  run.say(
+    [
+      `${found.problems.length} problems were found. Repairing opens the lab, which replays its logs, and then`,
+      '- writes blocks and parity that do not match their checksums anew, from the other disks of their group;',
+      '- writes damaged copies of the topology anew.',
+      'What no redundancy gives back stays as it is and is reported:',
+      ...found.problems.map((problem) => `  ${problem.file}: expected ${problem.expected}, found ${problem.found}`),
+    ].join('\n'),
+  );
+  if (run.io.interactive && run.options.json !== true && run.options.yes !== true) {
+    const answer = await run.io.ask('Type "repair" to go on: ');
+    if (answer !== 'repair')
+      throw new CommandFailure(
+        refusal('lab/confirmation-required', 'Nothing was repaired.', 'Type repair, or say --yes.'),
+      );
+  }
+  return run.with((client) => client.lab.check({ repair: true }));
 }
