@@ -160,9 +160,16 @@ export class Replication {
   }
 
   async remove(rel: Relationship): Promise<void> {
+    if (rel.record.role === 'secondary') {
+      // The copy that is left behind holds what it had confirmed, also what was in the mirror log only.
+      rel.secondary.joined = false;
+      await rel.secondary.drain();
+    }
     this.relationships.delete(rel.id);
     rel.removed = true;
     rel.deps.volume.mirror = null;
+    // What waited for the mirror waits for nobody any more.
+    rel.deps.volume.advance();
     const record = rel.deps.volume.record;
     const release: CommitRequest['release'] = record.keptRoots.filter((root) => root.purpose === 'safety' || root.purpose === 'resync').map((root) => ({ volumeId: record.id, name: root.name }));
     await rel.deps.pool.commit({ release, attributes: [{ volumeId: record.id, update: ({ attributes }) => Object.fromEntries(Object.entries(attributes).filter(([name]) => name !== 'relationship')) }] });
