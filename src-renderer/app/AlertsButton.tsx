@@ -1,7 +1,9 @@
 import { useClickOutside } from '@mantine/hooks';
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import { rpc } from '../client/index.ts';
 import { Icon } from '../shared/index.ts';
 import { useAlerts } from '../features/alerts/index.ts';
 import classes from './shell.module.css';
@@ -11,6 +13,11 @@ export function AlertsButton(): ReactElement {
   const { t } = useTranslation();
   const alerts = useAlerts();
   const [open, setOpen] = useState(false);
+  const unseen = useQuery({
+    queryKey: ['lab', 'events', 'open'],
+    queryFn: () => rpc().event.list({ open: true, limit: 1000 }),
+    enabled: open,
+  }).data?.events.length;
   const button = useRef<HTMLButtonElement>(null);
   const whole = useClickOutside(() => setOpen(false));
   useEffect(() => {
@@ -58,6 +65,13 @@ export function AlertsButton(): ReactElement {
                 </li>
               ))}
             </ul>
+          )}
+          {unseen === undefined || unseen === 0 ? null : (
+            <p className={classes['alertUnseen']}>
+              <Link to="/events?open" onClick={() => setOpen(false)}>
+                {t('alerts.unseen', { count: unseen })}
+              </Link>
+            </p>
           )}
         </section>
       ) : null}

@@ -1,5 +1,6 @@
 import { screen, within } from '@testing-library/react';
 import { describe, expect, test, vi } from 'vitest';
+import { isAlert } from '../../src-engine/contract/index.ts';
 import { calm, disaster, drill, events, finishedDrill, iso, mirror, resyncing } from './lab/data.ts';
 import { MemoryLab } from './lab/router.ts';
 import { renderConsole } from './render.tsx';
@@ -259,6 +260,24 @@ describe('events', () => {
     lab.events = events(42);
     lab.push({ lastEventId: 42 });
     expect(await within(table).findByText('42')).toBeDefined();
+  });
+
+  test('an alert waits until it is acknowledged, alone or with all others, and then says when it was', async () => {
+    const lab = new MemoryLab(calm());
+    const { user } = renderConsole(lab, '/events?open');
+    const table = await find('table', 'Events');
+    const [first] = await within(table).findAllByRole('button', { name: /^Acknowledge event/ });
+    expect(within(table).queryByText('Info')).toBeNull();
+    const waiting = lab.events.filter((one) => isAlert(one.severity)).length;
+    expect(waiting).toBeGreaterThan(1);
+    expect(screen.getByRole('button', { name: `Acknowledge ${String(waiting)} alerts` })).toBeDefined();
+    await user.click(first ?? document.body);
+    await user.click(await find('button', new RegExp(`^Acknowledge ${String(waiting - 1)} alert`)));
+    expect(await find('button', 'Nothing to acknowledge')).toHaveProperty('disabled', true);
+    expect(lab.events.filter((one) => one.acknowledged !== undefined)).toHaveLength(waiting);
+    await user.click(screen.getByRole('switch', { name: 'Open alerts' }));
+    // Rows out of sight are not drawn.
+    expect((await within(table).findAllByTitle('Acknowledged by admin')).length).toBeGreaterThan(1);
   });
 
   test('a hundred thousand events keep the document small', async () => {

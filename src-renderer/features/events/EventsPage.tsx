@@ -1,5 +1,6 @@
 import { Button, Select, Switch, TextInput } from '@mantine/core';
 import { useState, type ReactElement } from 'react';
+import { useSearchParams } from 'react-router';
 import { useTranslation } from 'react-i18next';
 import type { LabEvent } from '../../../src-engine/contract/index.ts';
 import {
@@ -20,12 +21,25 @@ import classes from './events.module.css';
 
 const areas = ['mirror', 'server', 'link', 'volume', 'job', 'fault', 'workload', 'drill', 'alert', 'admin'] as const;
 
+/** An alert that waits for somebody to say that it was seen. */
+function isOpen({ severity, acknowledged }: LabEvent): boolean {
+  return acknowledged === undefined && severities.indexOf(severity) <= severities.indexOf('warning');
+}
+
 export function EventsPage(): ReactElement {
   const { t } = useTranslation();
-  const [filter, setFilter] = useState<Filter>({ severity: null, kind: null });
+  const [search] = useSearchParams();
+  const [filter, setFilter] = useState<Filter>({ severity: null, kind: null, open: search.has('open') });
   const [text, setText] = useState('');
   const [following, setFollowing] = useState(true);
-  const { events, more, loading, error, older } = useEvents(filter, following);
+  const { events, more, loading, error, older, acknowledge } = useEvents(filter, following);
+  const [busy, setBusy] = useState(false);
+  const waiting = events.filter(isOpen).map((one) => one.id);
+  const seen = async (ids: readonly number[]): Promise<void> => {
+    setBusy(true);
+    await acknowledge(ids);
+    setBusy(false);
+  };
   const columns: Column<LabEvent>[] = [
     {
       id: 'id',
@@ -54,14 +68,14 @@ export function EventsPage(): ReactElement {
       title: t('events.kind'),
       value: (row) => row.kind,
       cell: (row) => <span className="mono">{row.kind}</span>,
-      widthPx: 180,
+      widthPx: 170,
     },
     {
       id: 'subject',
       title: t('events.subject'),
       value: (row) => row.subject,
       cell: (row) => <span className="mono">{row.subject}</span>,
-      widthPx: 180,
+      widthPx: 150,
     },
     {
       id: 'message',
@@ -69,20 +83,57 @@ export function EventsPage(): ReactElement {
       value: (row) => row.message,
       cell: (row) => <span title={row.message}>{row.message}</span>,
     },
+    {
+      id: 'acknowledged',
+      title: t('events.acknowledged'),
+      plain: true,
+      value: (row) => row.acknowledged?.at ?? '',
+      align: 'right',
+      widthPx: 124,
+      cell: (row) =>
+        isOpen(row) ? (
+          <Button
+            size="compact-xs"
+            variant="default"
+            aria-label={t('events.acknowledgeOne', { id: row.id })}
+            disabled={busy}
+            onClick={() => void seen([row.id])}
+          >
+            {t('events.acknowledge')}
+          </Button>
+        ) : row.acknowledged === undefined ? (
+          ''
+        ) : (
+          <span className="dim" title={t('events.by', { who: row.acknowledged.by })}>
+            <Icon name="check" size={12} /> <Time at={row.acknowledged.at} />
+          </span>
+        ),
+    },
   ];
   return (
     <Page
       title={t('events.title')}
       lead={t('events.lead')}
       actions={
-        <Button
-          variant="default"
-          disabled={events.length === 0}
-          leftSection={<Icon name="down" size={14} />}
-          onClick={() => saveFile('lockstep-events.json', 'application/json', JSON.stringify(events, null, 2))}
-        >
-          {t('events.export')}
-        </Button>
+        <>
+          <Button
+            variant="default"
+            disabled={waiting.length === 0}
+            loading={busy}
+            leftSection={<Icon name="check" size={14} />}
+            onClick={() => void seen(waiting)}
+          >
+            {t('events.acknowledgeAll', { count: waiting.length })}
+          </Button>
+          <Button
+            variant="default"
+            disabled={events.length === 0}
+            leftSection={<Icon name="down" size={14} />}
+            onClick={() => saveFile('lockstep-events.json', 'application/json', JSON.stringify(events, null, 2))}
+          >
+            {t('events.export')}
+          </Button>
+        </>
       }
     >
       <Panel
@@ -97,11 +148,17 @@ export function EventsPage(): ReactElement {
               checked={following}
               onChange={(event) => setFollowing(event.currentTarget.checked)}
             />
+            <Switch
+              size="xs"
+              label={t('events.openOnly')}
+              checked={filter.open}
+              onChange={(event) => setFilter({ ...filter, open: event.currentTarget.checked })}
+            />
             <Select
               aria-label={t('events.minSeverity')}
               placeholder={t('events.minSeverity')}
               clearable
-              w={170}
+              w={150}
               data={severities.map((value) => ({ value, label: t(`severity.${value}`) }))}
               value={filter.severity}
               onChange={(value) => setFilter({ ...filter, severity: severities.find((one) => one === value) ?? null })}
@@ -110,7 +167,7 @@ export function EventsPage(): ReactElement {
               aria-label={t('events.area')}
               placeholder={t('events.area')}
               clearable
-              w={130}
+              w={110}
               data={[...areas]}
               value={filter.kind}
               onChange={(kind) => setFilter({ ...filter, kind })}
@@ -121,7 +178,7 @@ export function EventsPage(): ReactElement {
               leftSection={<Icon name="search" size={14} />}
               value={text}
               onChange={(event) => setText(event.currentTarget.value)}
-              w={190}
+              w={150}
             />
           </>
         }

@@ -1,10 +1,12 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { LabEvent, Severity } from '../../../src-engine/contract/index.ts';
-import { explain, rpc, useLive } from '../../client/index.ts';
+import { explain, requestId, rpc, useLive } from '../../client/index.ts';
 
 export interface Filter {
   severity: Severity | null;
   kind: string | null;
+  /** Only alerts that nobody acknowledged. */
+  open: boolean;
 }
 
 export interface EventList {
@@ -14,9 +16,12 @@ export interface EventList {
   loading: boolean;
   error: string | null;
   older(): void;
+  /** Marks these as seen; the answer says how they stand then. */
+  acknowledge(ids: readonly number[]): Promise<void>;
 }
 
 const PAGE = 500;
+const ACKNOWLEDGED_AT_ONCE = 500;
 
 /** The newest page, older ones on demand, and new events on top as the live stream announces them. */
 export function useEvents(filter: Filter, following: boolean): EventList {
@@ -29,7 +34,7 @@ export function useEvents(filter: Filter, following: boolean): EventList {
   // Answers of an earlier filter must not land in the list of the present one.
   const round = useRef(0);
   const busy = useRef(false);
-  const { severity, kind } = filter;
+  const { severity, kind, open } = filter;
 
   const ask = useCallback(
     async (where: { after?: number; before?: number }): Promise<readonly LabEvent[]> => {
@@ -38,10 +43,11 @@ export function useEvents(filter: Filter, following: boolean): EventList {
         ...where,
         ...(severity === null ? {} : { severity }),
         ...(kind === null ? {} : { kind }),
+        ...(open ? { open } : {}),
       });
       return page.events;
     },
-    [severity, kind],
+    [severity, kind, open],
   );
 
   const load = useCallback(
@@ -92,5 +98,24 @@ export function useEvents(filter: Filter, following: boolean): EventList {
     if (oldest !== undefined) void load({ before: oldest }, (old, page) => [...old, ...page], true);
   }, [events, load]);
 
-  return { events, more, loading, error, older };
+  const acknowledge = useCallback(
+    async (ids: readonly number[]): Promise<void> => {
+      try {
+        for (let at = 0; at < ids.length; at += ACKNOWLEDGED_AT_ONCE)
+          await rpc().event.acknowledge({
+            events: ids.slice(at, at + ACKNOWLEDGED_AT_ONCE),
+            requestId: requestId(),
+          });
+        // Whoever was first stands there, and when: asked for again, not guessed.
+        round.current += 1;
+        busy.current = false;
+        await load({}, (_old, page) => page, true);
+      } catch (failure) {
+        setError(explain(failure));
+      }
+    },
+    [load],
+  );
+
+  return { events, more, loading, error, older, acknowledge };
 }

@@ -71,7 +71,13 @@ function Image({ mirror, side }: { mirror: Mirror; side: SideName }): ReactEleme
             value: units.count(volume === undefined || volume.sequence === 0 ? null : volume.sequence),
             mono: true,
           },
-          { label: t('pair.size'), value: units.bytes(volume?.sizeBytes) },
+          {
+            label: t('pair.used'),
+            value:
+              volume === undefined || server?.state !== 'up'
+                ? '–'
+                : t('site.used', { used: units.bytes(volume.usedBytes), size: units.bytes(volume.sizeBytes) }),
+          },
         ]}
       />
     </section>

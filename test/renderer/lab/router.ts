@@ -4,6 +4,7 @@ import {
   doorContract,
   MIRROR_ACTIONS,
   SEVERITIES,
+  isAlert,
   type ConsistencyPoint,
   type HostStatus,
   type Job,
@@ -281,11 +282,12 @@ export function routerOf(lab: MemoryLab) {
     },
     event: {
       list: os.event.list.handler(({ input }) => {
-        const { after, before, limit = 100, severity, kind } = input ?? {};
+        const { after, before, limit = 100, severity, kind, open } = input ?? {};
         const chosen = lab.events.filter(
           (one) =>
             (severity === undefined || SEVERITIES.indexOf(one.severity) <= SEVERITIES.indexOf(severity)) &&
-            (kind === undefined || one.kind.startsWith(kind)),
+            (kind === undefined || one.kind.startsWith(kind)) &&
+            (open !== true || (isAlert(one.severity) && one.acknowledged === undefined)),
         );
         const page =
           after !== undefined
@@ -295,6 +297,18 @@ export function routerOf(lab: MemoryLab) {
                 .toReversed()
                 .slice(0, limit);
         return { events: page, firstId: 1, lastId: lab.events.length };
+      }),
+      acknowledge: os.event.acknowledge.handler(({ input }) => {
+        lab.asks('event.acknowledge', input);
+        const before = lab.events;
+        lab.events = before.map((one) =>
+          isAlert(one.severity) &&
+          one.acknowledged === undefined &&
+          ('events' in input ? input.events.includes(one.id) : one.id <= input.through)
+            ? { ...one, acknowledged: { at: iso(), by: 'admin' } }
+            : one,
+        );
+        return { acknowledged: lab.events.filter((one, index) => one !== before[index]).length };
       }),
       follow: os.event.follow.handler(absent),
     },
