@@ -151,9 +151,11 @@ export class SideModel {
     for (let cell = 0; cell * cellBytes < bytes.length; cell++) {
       const id = readCell(bytes.subarray(cell * cellBytes, (cell + 1) * cellBytes), tag, cell);
       let write = INITIAL;
-      // Zeros may come from any trim there: the newest one is assumed, which at most excuses.
+      // Zeros may come from any trim there: the newest one is assumed, or one whose place nobody knows; it at most excuses.
       for (const { write: each } of this.cells[cell] ?? []) {
-        if ((id === 0 ? each.kind !== 'write' : each.id === id) && each.askedAt >= write.askedAt) write = each;
+        if (id === 0 ? each.kind === 'write' : each.id !== id) continue;
+        const unplaced = write !== INITIAL && write.place === null;
+        if (each.askedAt >= write.askedAt ? !unplaced || each.place === null : each !== INITIAL && each.place === null && !unplaced) write = each;
       }
       found.push(write);
       const { place } = write;
