@@ -1,18 +1,9 @@
-import { StorageError, assert, type StorageFile, type Timer } from '../runtime/index.ts';
-import {
-  BLOCK_BYTES,
-  FRAME_FIXED_BYTES,
-  HALF_HEADER_BYTES,
-  MAX_FRAME_HEADER_BYTES,
-  MAX_FRAME_PAYLOAD_BYTES,
-  assertLogId,
-  encodeFrameHeader,
-  encodeHalfHeader,
-  padded,
-  recordHeaderBytes,
-  type ChainEnd,
-} from './format.ts';
-import { assemble, readHalf, type Assembly, type HalfImage, type RefusalCode } from './recover.ts';
+import { StorageError, assert, type Timer } from '../runtime/index.ts';
+import { adopt, liveRecords, markCoverage } from './adopt.ts';
+import { BLOCK_BYTES, HALF_HEADER_BYTES, MAX_FRAME_HEADER_BYTES, encodeFrameHeader, encodeHalfHeader, type ChainEnd } from './format.ts';
+import { FrameQueue, pushPayloads, type Frame, type HalfOpening } from './frames.ts';
+import { checkOptions, describe, fillOf, openHalves, type Half } from './half.ts';
+import { assemble, readHalf, type HalfImage, type RefusalCode } from './recover.ts';
 import {
   isHostKind,
   jsonPayload,
@@ -26,9 +17,9 @@ import {
   type LogRecord,
   type LostRange,
   type Recovered,
-  type RecoveredHalf,
   type SealedHalf,
 } from './types.ts';
+import { DurableWaiters } from './waiters.ts';
 
 export type LogOpenResult =
   | {
@@ -46,41 +37,6 @@ export type LogOpenResult =
       readonly details: { readonly findings: readonly LogFinding[] };
     };
 
-interface Half {
-  readonly index: HalfIndex;
-  readonly name: string;
-  file: StorageFile;
-  state: 'active' | 'sealed' | 'free';
-  /** Where the next frame goes; `HALF_HEADER_BYTES` while the half has no frame, not even a queued one. */
-  nextOffset: number;
-  firstSequence: number;
-  lastSequence: number;
-  /** Last record of the half that is on the medium; 0 for none. */
-  durableSequence: number;
-  /** A sync failed: the file takes nothing until it is replaced or all it holds is freed. */
-  failed: boolean;
-}
-
-/** One group commit. Open for further records until its turn to be written comes. */
-interface Frame {
-  readonly half: Half;
-  readonly at: number;
-  readonly records: LogRecord[];
-  headerUsedBytes: number;
-  payloadBytes: number;
-  /** For the first frame of a half: what its header says. Taken at the switch, since further ones may follow before the commit. */
-  readonly opens: {
-    readonly switchNumber: number;
-    readonly labels: Readonly<Record<string, number>>;
-    readonly positions: JsonObject;
-  } | null;
-}
-
-interface Waiter {
-  readonly sequence: number;
-  readonly settle: () => void;
-}
-
 interface InitialState {
   readonly incarnation: number;
   readonly lastSequence: number;
@@ -91,7 +47,6 @@ interface InitialState {
   readonly positions: JsonObject;
 }
 
-const ZEROS = new Uint8Array(BLOCK_BYTES);
 const RETRY_DELAY_MS = 1000;
 /** Failures without a success in between after which the log waits before it tries again. */
 const IMMEDIATE_ATTEMPTS = 2;
@@ -129,15 +84,14 @@ export class Log {
   #labels: Readonly<Record<string, number>>;
   #positions: JsonObject;
 
-  readonly #queue: Frame[] = [];
-  #open: Frame | null = null;
+  readonly #queue = new FrameQueue();
   #pumping = false;
   #pumped: Promise<void> = Promise.resolve();
   #closed = false;
   #renewing = false;
   #failuresInRow = 0;
   #retry: Timer | null = null;
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters = new DurableWaiters();
   readonly #headerScratch = new Uint8Array(MAX_FRAME_HEADER_BYTES);
   readonly #buffers: Uint8Array[] = [];
 
@@ -296,11 +250,7 @@ export class Log {
   /** Settles when the record is durable; stays pending while the log is suspended. Never rejects. */
   whenDurable(sequence: number): Promise<void> {
     if (sequence <= this.#durableSequence) return Promise.resolve();
-    return new Promise((settle) => {
-      let at = this.#waiters.length;
-      while (at > 0 && (this.#waiters[at - 1]?.sequence ?? 0) > sequence) at -= 1;
-      this.#waiters.splice(at, 0, { sequence, settle });
-    });
+    return this.#waiters.wait(sequence);
   }
 
   /** The other half is free, so `seal` may be called. */
@@ -384,7 +334,7 @@ export class Log {
     if (this.#active !== half && this.#active.state === 'active') {
       this.#active.state = this.#active.lastSequence > this.#freedThrough ? 'sealed' : 'free';
     }
-    this.#open = null;
+    this.#queue.closeOpen();
     this.#switchNumber += 1;
     half.state = 'active';
     half.nextOffset = HALF_HEADER_BYTES;
@@ -410,36 +360,9 @@ export class Log {
   }
 
   #layOut(record: LogRecord, limitBytes: number): boolean {
-    const half = this.#active;
-    const headerBytes = recordHeaderBytes(record.volumeId);
-    const payloadBytes = padded(record.payload.length);
-    let frame = this.#open;
-    if (
-      frame !== null &&
-      (frame.headerUsedBytes + headerBytes > MAX_FRAME_HEADER_BYTES ||
-        frame.payloadBytes + payloadBytes > MAX_FRAME_PAYLOAD_BYTES)
-    ) {
-      frame = null;
-    }
-    const at = frame === null ? half.nextOffset : frame.at;
-    const headerUsedBytes = (frame === null ? FRAME_FIXED_BYTES : frame.headerUsedBytes) + headerBytes;
-    const framePayloadBytes = (frame === null ? 0 : frame.payloadBytes) + payloadBytes;
-    const end = at + padded(headerUsedBytes) + framePayloadBytes;
-    if (end > limitBytes) return false;
-    if (frame === null) {
-      const opens =
-        at === HALF_HEADER_BYTES
-          ? { switchNumber: this.#switchNumber, labels: this.#labels, positions: this.#positions }
-          : null;
-      frame = { half, at, records: [], headerUsedBytes, payloadBytes: framePayloadBytes, opens };
-      this.#open = frame;
-      this.#queue.push(frame);
-    }
-    frame.headerUsedBytes = headerUsedBytes;
-    frame.payloadBytes = framePayloadBytes;
-    frame.records.push(record);
-    half.nextOffset = end;
-    return true;
+    const first = this.#active.nextOffset === HALF_HEADER_BYTES;
+    const opening = first ? { switchNumber: this.#switchNumber, labels: this.#labels, positions: this.#positions } : null;
+    return this.#queue.layOut(this.#active, record, limitBytes, opening);
   }
 
   #note(record: LogRecord): void {
@@ -449,9 +372,9 @@ export class Log {
 
   async #pump(): Promise<void> {
     for (;;) {
-      const frame = this.#queue[0];
-      if (frame === undefined || this.#closed) break;
-      if (this.#open === frame) this.#open = null;
+      const frame = this.#queue.first;
+      if (frame === null || this.#closed) break;
+      this.#queue.close(frame);
       try {
         await this.#commit(frame);
       } catch (error) {
@@ -488,13 +411,7 @@ export class Log {
     buffers.length = 0;
     if (frame.opens !== null) buffers.push(this.#halfHeader(half, frame.opens));
     buffers.push(header.bytes);
-    for (const record of frame.records) {
-      const { payload } = record;
-      if (payload.length === 0) continue;
-      buffers.push(payload);
-      const padding = padded(payload.length) - payload.length;
-      if (padding > 0) buffers.push(ZEROS.subarray(0, padding));
-    }
+    pushPayloads(frame, buffers);
     const at = frame.opens === null ? frame.at : 0;
     try {
       await half.file.commit(buffers, at);
@@ -511,16 +428,10 @@ export class Log {
     const other = this.#other(half);
     if (other.failed) void this.#renew(other);
     this.onDurable(last.sequence);
-    let settled = 0;
-    for (const waiter of this.#waiters) {
-      if (waiter.sequence > last.sequence) break;
-      waiter.settle();
-      settled += 1;
-    }
-    if (settled > 0) this.#waiters.splice(0, settled);
+    this.#waiters.settle(last.sequence);
   }
 
-  #halfHeader(half: Half, opens: NonNullable<Frame['opens']>): Uint8Array {
+  #halfHeader(half: Half, opens: HalfOpening): Uint8Array {
     return encodeHalfHeader({
       logId: this.logId,
       index: half.index,
@@ -552,16 +463,15 @@ export class Log {
   /** Lays all queued records out again in a half that can take them; suspends the log if there is none now. */
   async #relocate(from: Half, mayReuse: boolean): Promise<void> {
     const target = await this.#relocationTarget(from, mayReuse);
-    const records = this.#queue.flatMap((frame) => frame.records);
-    const bytes = this.#queue.reduce((sum, frame) => sum + padded(frame.headerUsedBytes) + frame.payloadBytes, 0);
-    if (target === null || HALF_HEADER_BYTES + bytes + SEAL_BYTES > target.file.size) {
+    const { records } = this.#queue;
+    if (target === null || HALF_HEADER_BYTES + this.#queue.bytes + SEAL_BYTES > target.file.size) {
       this.#state = 'suspended';
-      this.#open = null;
+      this.#queue.closeOpen();
       this.#deps.runtime.covered('nvlog/suspended');
       this.#retryLater(from);
       return;
     }
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#switchTo(target);
     for (const record of records) {
       assert(this.#layOut(record, target.file.size), 'frames that are gathered again need no more room than before');
@@ -628,8 +538,8 @@ export class Log {
   }
 
   async #leaveSuspension(): Promise<void> {
-    const frame = this.#queue[0];
-    assert(frame !== undefined, 'a suspended log has records that wait');
+    const frame = this.#queue.first;
+    assert(frame !== null, 'a suspended log has records that wait');
     await this.#relocate(frame.half, true);
     if (this.#state === 'suspended') {
       this.#pumping = false;
@@ -639,99 +549,5 @@ export class Log {
     this.#retry = null;
     this.onResume();
     await this.#pump();
-  }
-}
-
-function checkOptions(options: LogOptions): void {
-  assertLogId(options.logId);
-  assert(options.halfBytes % BLOCK_BYTES === 0, 'a half is a multiple of 4 KiB');
-  assert(
-    options.reserveBytes >= 2 * BLOCK_BYTES && options.reserveBytes + HALF_HEADER_BYTES < options.halfBytes,
-    'the reserve leaves room for host records',
-  );
-}
-
-async function openHalves(deps: LogDependencies, options: LogOptions): Promise<readonly [Half, Half]> {
-  const [first, second] = options.names;
-  return [emptyHalf(0, first, await deps.open(first)), emptyHalf(1, second, await deps.open(second))];
-}
-
-function emptyHalf(index: HalfIndex, name: string, file: StorageFile): Half {
-  return {
-    index,
-    name,
-    file,
-    state: 'free',
-    nextOffset: HALF_HEADER_BYTES,
-    firstSequence: 0,
-    lastSequence: 0,
-    durableSequence: 0,
-    failed: false,
-  };
-}
-
-function describe(half: Half): SealedHalf {
-  return { index: half.index, firstSequence: half.firstSequence, lastSequence: half.lastSequence };
-}
-
-function fillOf(half: Half): HalfFill {
-  return { state: half.state, usedBytes: half.state === 'free' ? 0 : half.nextOffset, sizeBytes: half.file.size };
-}
-
-function liveRecords(assembly: Assembly): LogRecord[] {
-  const records: LogRecord[] = [];
-  for (const frame of assembly.frames) {
-    for (const record of frame.records) {
-      if (record.sequence <= assembly.freedThrough) continue;
-      assert(record.sequence > (records.at(-1)?.sequence ?? 0), 'a log comes back in order, no sequence twice');
-      records.push(record);
-    }
-  }
-  return records;
-}
-
-/** Sets the halves to what was found on the medium and says what that is. */
-function adopt(halves: readonly [Half, Half], images: readonly [HalfImage, HalfImage], found: Assembly): Recovered {
-  for (const frame of found.frames) {
-    const half = frame.half === 0 ? halves[0] : halves[1];
-    if (half.firstSequence === 0) half.firstSequence = frame.firstSequence;
-    half.lastSequence = frame.lastSequence;
-    half.durableSequence = frame.lastSequence;
-    half.nextOffset = frame.end;
-  }
-  const active =
-    found.active === null ? (images[0].header === null ? halves[0] : halves[1]) : halves[found.active.index];
-  for (const half of halves) {
-    if (half === active) half.state = 'active';
-    else if (half.lastSequence > found.freedThrough) half.state = 'sealed';
-    else half.nextOffset = HALF_HEADER_BYTES;
-  }
-  const labels: Record<string, number> = {};
-  for (const { header } of images) {
-    for (const [pool, label] of Object.entries(header?.labels ?? {})) labels[pool] = Math.max(labels[pool] ?? 0, label);
-  }
-  const report = (half: Half): RecoveredHalf => ({
-    index: half.index,
-    state: half.state,
-    firstSequence: half.firstSequence,
-    lastSequence: half.lastSequence,
-  });
-  return {
-    records: liveRecords(found),
-    lastSequence: found.lastSequence,
-    incarnation: found.incarnation,
-    freedThrough: found.freedThrough,
-    halves: [report(halves[0]), report(halves[1])],
-    labels,
-    positions: found.active?.header?.positions ?? {},
-  };
-}
-
-function markCoverage(deps: LogDependencies, found: Assembly): void {
-  if (found.lost !== null) deps.runtime.covered('nvlog/nvfail');
-  if (found.joined) deps.runtime.covered('nvlog/back-half-chained');
-  for (const finding of found.findings) {
-    if (finding.code === 'torn-tail') deps.runtime.covered('nvlog/torn-tail');
-    if (finding.code === 'abandoned-tail') deps.runtime.covered('nvlog/abandoned-tail');
   }
 }
