@@ -146,29 +146,24 @@ export class SideModel {
    * one of the same log is missing, whether hosts were told of it or not. `bytes` are legal; null when in order.
    */
   judgeOrder(tag: number, cellBytes: number, bytes: Uint8Array): string | null {
-    const found: Write[] = [];
+    // Zeros may come from any trim there.
+    const found: (readonly Write[])[] = [];
     const last = new Map<string, { readonly write: Write; readonly place: Place; readonly cell: number }>();
     for (let cell = 0; cell * cellBytes < bytes.length; cell++) {
       const id = readCell(bytes.subarray(cell * cellBytes, (cell + 1) * cellBytes), tag, cell);
-      let write = INITIAL;
-      // Zeros may come from any trim there: the newest one is assumed, or one whose place nobody knows; it at most excuses.
-      for (const { write: each } of this.cells[cell] ?? []) {
-        if (id === 0 ? each.kind === 'write' : each.id !== id) continue;
-        const unplaced = write !== INITIAL && write.place === null;
-        if (each.askedAt >= write.askedAt ? !unplaced || each.place === null : each !== INITIAL && each.place === null && !unplaced) write = each;
-      }
-      found.push(write);
-      const { place } = write;
+      const writes = (this.cells[cell] ?? []).map((e) => e.write).filter((write) => (id === 0 ? write.kind !== 'write' : write.id === id));
+      found.push(writes);
+      const write = writes[0];
       // Zeros prove nothing.
-      if (id !== 0 && place !== null && place.sequence > (last.get(place.log)?.place.sequence ?? 0)) last.set(place.log, { write, place, cell });
+      if (id !== 0 && write?.place != null && write.place.sequence > (last.get(write.place.log)?.place.sequence ?? 0)) last.set(write.place.log, { write, place: write.place, cell });
     }
     for (const [cell, here] of found.entries()) {
       for (const { write } of this.cells[cell] ?? []) {
         const { place } = write;
-        if (place === null || write === here) continue;
+        if (place === null || here.includes(write)) continue;
         const later = last.get(place.log);
         if (later === undefined || later.place.sequence <= place.sequence) continue;
-        const older = here.place?.log === place.log ? here.place.sequence < place.sequence : here.place === null && here.endedAt < write.askedAt;
+        const older = here.every((one) => (one.place?.log === place.log ? one.place.sequence < place.sequence : one.place === null && one.endedAt < write.askedAt));
         if (older) return `cell ${String(cell)} lacks write ${String(write.id)} (record ${String(place.sequence)}), but cell ${String(later.cell)} holds the later write ${String(later.write.id)} (record ${String(later.place.sequence)})`;
       }
     }
