@@ -9,12 +9,14 @@ export function ConnectionBanner(): ReactElement | null {
   const { t } = useTranslation();
   const connection = useLive((state) => state.connection);
   const at = useLive((state) => state.at);
-  if (connection !== 'lost') return null;
+  const ended = useLive((state) => state.sessionEnded);
+  if (connection !== 'lost' && !ended) return null;
   return (
     <div className={classes['banner']} data-tone="warn" role="status">
       <Icon name="warning" />
       <span>
-        {t('connection.lost')} {at === null ? null : t('connection.asOf')} {at === null ? null : <Time at={at} />}
+        {t(ended ? 'connection.ended' : 'connection.lost')} {at === null ? null : t('connection.asOf')}{' '}
+        {at === null ? null : <Time at={at} />}
       </span>
     </div>
   );

@@ -1,7 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query';
 import type { HostStatus, Live } from '../../src-engine/contract/index.ts';
 import { applyLive, initialState, useLive } from './store.ts';
-import { openTransport, type Client, type Transport } from './transport.ts';
+import { openTransport, SessionEndedError, type Client, type Transport } from './transport.ts';
 
 /** At most ten renders a second come from the stream. */
 const RENDER_EVERY_MS = 100;
@@ -102,15 +102,17 @@ export function connect(queries: QueryClient, open: () => Promise<Transport> = o
         const transport = await open();
         if (stopped) return transport.close();
         current = transport;
+        useLive.setState({ sessionEnded: false });
         end = new AbortController();
         failures = 0;
         void queries.invalidateQueries();
         await Promise.race([transport.closed, serve(transport, new Coalescer(queries, end.signal), end.signal)]);
         end.abort();
         transport.close();
-      } catch {
+      } catch (error) {
         end.abort();
         failures += 1;
+        useLive.setState({ sessionEnded: error instanceof SessionEndedError });
       }
       if (stopped) return;
       current = null;

@@ -38,6 +38,8 @@ export type Connection = 'connecting' | 'live' | 'lost';
 
 export interface LiveState extends Lists {
   connection: Connection;
+  /** The host refuses this session: only its printed address leads back. */
+  sessionEnded: boolean;
   host: HostStatus | null;
   /** True once the first snapshot of the open lab is here. */
   ready: boolean;
@@ -82,6 +84,7 @@ const emptyLists: Lists = {
 export const initialState: LiveState = {
   ...emptyLists,
   connection: 'connecting',
+  sessionEnded: false,
   host: null,
   ready: false,
   at: null,

@@ -24,6 +24,19 @@ function overPort(port: MessagePort): Transport {
   return { client, closed, close: () => port.close() };
 }
 
+/** The host answers, but not to this session: it was started anew, with a new key. Waiting does not help. */
+export class SessionEndedError extends Error {}
+
+async function whyClosed(): Promise<Error> {
+  try {
+    const { status } = await fetch('/', { method: 'HEAD', cache: 'no-store' });
+    if (status === 401 || status === 403) return new SessionEndedError('this session has ended');
+  } catch {
+    // Nobody there: the usual case.
+  }
+  return new Error('the engine does not answer');
+}
+
 function overSocket(url: string): Promise<Transport> {
   return new Promise((resolve, reject) => {
     const websocket = new WebSocket(url);
@@ -31,7 +44,7 @@ function overSocket(url: string): Promise<Transport> {
     const closed = new Promise<void>((done) => {
       websocket.addEventListener('close', () => {
         done();
-        reject(new Error('the engine does not answer'));
+        void whyClosed().then(reject);
       });
     });
     websocket.addEventListener('open', () => resolve({ client, closed, close: () => websocket.close() }));

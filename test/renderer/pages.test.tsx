@@ -1,5 +1,6 @@
 import { screen, within } from '@testing-library/react';
 import { describe, expect, test, vi } from 'vitest';
+import { SessionEndedError } from '../../src-renderer/client/index.ts';
 import { isAlert } from '../../src-engine/contract/index.ts';
 import { calm, disaster, drill, events, finishedDrill, iso, mirror, resyncing } from './lab/data.ts';
 import { MemoryLab } from './lab/router.ts';
@@ -319,4 +320,11 @@ test('figures of a lost engine are announced as old, never shown as live', async
   expect(await screen.findByText(/The engine does not answer/)).toBeDefined();
   expect(screen.queryByText('Live')).toBeNull();
   expect(screen.getByText('Not live')).toBeDefined();
+});
+
+test('a session that the host refuses is said to have ended, instead of reconnecting for ever', async () => {
+  const { drop } = renderConsole(new MemoryLab(calm()), '/overview', new SessionEndedError('ended'));
+  await screen.findByText('Live');
+  drop();
+  expect(await screen.findByText(/this session has ended. Open the address that it printed/)).toBeDefined();
 });

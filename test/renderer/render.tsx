@@ -52,13 +52,13 @@ export interface Screen extends RenderResult {
 }
 
 /** The whole console on one path, against a lab in memory. */
-export function renderConsole(lab: MemoryLab, path: string): Screen {
+export function renderConsole(lab: MemoryLab, path: string, after: Error = new Error('no engine')): Screen {
   const queries = newQueryClient();
   let drop: () => void = () => undefined;
   let opened = 0;
   stop = connect(queries, () => {
     opened += 1;
-    if (opened > 1) return Promise.reject(new Error('no engine'));
+    if (opened > 1) return Promise.reject(after);
     const closed = new Promise<void>((resolve) => (drop = () => resolve()));
     const client = createRouterClient(routerOf(lab), {}) as unknown as Transport['client'];
     return Promise.resolve({ client, closed, close: () => undefined });
