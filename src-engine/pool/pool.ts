@@ -1,5 +1,5 @@
 import { assert, AssertionError, StorageError } from '../runtime/index.ts';
-import { geometryOf, GroupFailedError } from '../raid/index.ts';
+import { GroupFailedError } from '../raid/index.ts';
 import { checkPool } from './check.ts';
 import { chooseVictims, cleanInto } from './clean.ts';
 import { CommitDraft } from './commit.ts';
@@ -7,6 +7,7 @@ import { nextLabelNumber } from './label.ts';
 import type { Label } from './label.ts';
 import { Labels } from './labels.ts';
 import { PoolDisks } from './members.ts';
+import { blankLabel } from './create.ts';
 import { openPool } from './open.ts';
 import type { Opened, PoolDeps } from './open.ts';
 import { PointerList } from './page.ts';
@@ -14,18 +15,16 @@ import { ReadGate } from './readers.ts';
 import type { StoredRecord } from './records.ts';
 import { validateRequest } from './request.ts';
 import type { CommitRequest } from './request.ts';
-import { reserveModel, worstCaseBlocks } from './reserve.ts';
-import type { ReserveModel } from './reserve.ts';
+import { Reservations } from './reserve.ts';
 import { SpaceMap } from './spacemap.ts';
 import { Stage } from './stage.ts';
+import { TreeLocks } from './treelocks.ts';
 import { lookup, readPointers, readTree, walkTree, type PointerRun } from './tree.ts';
-import { EMPTY_ROOT, MediaError, PoolFailedError, PoolFullError, PoolRequestError } from './types.ts';
+import { MediaError, PoolFailedError, PoolFullError, PoolRequestError } from './types.ts';
 import type { BlockPointer, Capacity, PoolMember, PoolSpec, Problem, TreeRoot, VolumeRecord } from './types.ts';
 
 export type OpenResult = Opened<Pool>;
 
-/** Blocks at the front of every disk that belong to the stripe journal. */
-const JOURNAL_BLOCKS = 256;
 /** Stripes the pool cleans at a time by itself: small, because commits wait. */
 const AUTO_CLEAN_STRIPES = 64;
 
@@ -44,18 +43,16 @@ export class Pool {
   readonly #labels: Labels;
   readonly #gate = new ReadGate();
   readonly #stages = new Map<string, Stage>();
-  readonly #treeLocks = new Map<string, Promise<void>>();
+  readonly #trees = new TreeLocks();
   readonly #commits: PendingCommit[] = [];
   readonly #exclusive: (() => Promise<void>)[] = [];
   #records: ReadonlyMap<string, StoredRecord>;
   #running = false;
   #failure: Error | null = null;
   #closed = false;
-  #reservedData = 0;
   /** Stripes that the cleaner could not empty; forgotten when kept roots go or a stage ends. */
   readonly #pinned = new Set<number>();
-  #model: ReserveModel;
-  #modelOf: ReadonlyMap<string, StoredRecord>;
+  readonly #reservations: Reservations;
 
   /** Use `create` or `open`. */
   constructor(deps: PoolDeps, disks: PoolDisks, space: SpaceMap, label: Label, records: ReadonlyMap<string, StoredRecord>) {
@@ -66,8 +63,7 @@ export class Pool {
     this.#records = records;
     this.id = label.poolId;
     this.name = label.name;
-    this.#model = reserveModel([], disks.core.space);
-    this.#modelOf = new Map();
+    this.#reservations = new Reservations(disks.core.space, disks.core.journals, () => this.#records);
     disks.onMemberFailed = () => void this.#recordFailures().catch(() => undefined);
     disks.recordFailures = () => this.#recordFailures();
   }
@@ -76,30 +72,7 @@ export class Pool {
   static async create(deps: PoolDeps, spec: PoolSpec): Promise<Pool> {
     const { handle, runtime } = deps;
     assert(spec.id === handle.poolId, 'the handle is for this pool');
-    const journalBlocks = spec.journalBlocks ?? JOURNAL_BLOCKS;
-    const slots = spec.groups.flatMap((group) => group.slots);
-    assert(new Set(slots).size === slots.length && slots.length > 0, 'a slot is used once');
-    const groups = spec.groups.map((group) => {
-      const geometry = geometryOf({ level: group.level, members: group.slots.length, unitBlocks: group.unitBlocks });
-      const blocks = Math.min(...group.slots.map((slot) => handle.disk(slot).blocks));
-      const stripes = Math.floor((blocks - journalBlocks) / geometry.unitBlocks);
-      assert(stripes >= 4, 'the disks are large enough for a pool');
-      return { ...group, stripes };
-    });
-    const members: PoolMember[] = spec.groups.flatMap((group, g) => group.slots.map((slot): PoolMember => ({ slot, group: g, state: 'active', completeLabel: 0 })));
-    const blank: Label = {
-      poolId: spec.id,
-      name: spec.name,
-      number: 0,
-      predecessor: 0,
-      epoch: handle.epoch,
-      groups,
-      journalBlocks,
-      journalFrom: groups.map(() => 1),
-      members,
-      table: EMPTY_ROOT,
-      space: EMPTY_ROOT,
-    };
+    const blank = blankLabel(handle, spec);
     const disks = new PoolDisks(runtime, handle, blank);
     const pool = new Pool(deps, disks, SpaceMap.create(disks.core), blank, new Map());
     await pool.commit({});
@@ -161,7 +134,7 @@ export class Pool {
       totalBlocks: space.totalBlocks,
       usedBlocks: space.usedBlocks,
       freeBlocks: space.totalBlocks - space.usedBlocks,
-      reservedBlocks: this.#reservedData === 0 ? 0 : this.#worstCase(this.#reservedData),
+      reservedBlocks: this.#reservations.blocks,
       wholeFreeStripes: space.wholeFreeStripes,
     };
   }
@@ -240,7 +213,7 @@ export class Pool {
     assert(!this.#stages.has(volumeId), `volume ${volumeId} has no other open stage`);
     const stage = new Stage(volumeId, this.lastLabel + 1, {
       core: this.#disks.core,
-      lockTree: () => this.#lockTree(volumeId),
+      lockTree: () => this.#trees.lock(volumeId),
       currentRoot: () => this.volume(volumeId).root,
       sizeBlocks: () => this.volume(volumeId).sizeBlocks,
       closed: () => {
@@ -268,15 +241,11 @@ export class Pool {
    * headroom that finishes a CP, deletes a snapshot and records a fracture. Give it back with `unreserve` after the commit.
    */
   reserve(dataBlocks: number): boolean {
-    const total = this.#reservedData + dataBlocks;
-    if (this.#failure !== null || this.#worstCase(total) > this.#room()) return false;
-    this.#reservedData = total;
-    return true;
+    return this.#failure === null && this.#reservations.take(dataBlocks);
   }
 
   unreserve(dataBlocks: number): void {
-    assert(dataBlocks <= this.#reservedData, 'only what was reserved is given back');
-    this.#reservedData -= dataBlocks;
+    this.#reservations.give(dataBlocks);
   }
 
   /** Proves the pool at its current label: trees, checksums, parity, free map, deadlists. Commits wait meanwhile. */
@@ -325,20 +294,6 @@ export class Pool {
     }
   }
 
-  /** Partial stripes count as room only where the journal can write them. */
-  #room(): number {
-    const { space, journals } = this.#disks.core;
-    return space.allocatableBlocks(journals.some((journal) => !journal.usable));
-  }
-
-  #worstCase(dataBlocks: number): number {
-    if (this.#modelOf !== this.#records) {
-      this.#modelOf = this.#records;
-      this.#model = reserveModel([...this.#records.values()].map((record) => record.sizeBlocks), this.#disks.core.space);
-    }
-    return worstCaseBlocks(dataBlocks, this.#model);
-  }
-
   async #clean(maxStripes: number): Promise<{ readonly movedBlocks: number; readonly freedStripes: number }> {
     const { core } = this.#disks;
     const nothing = { movedBlocks: 0, freedStripes: 0 };
@@ -348,8 +303,9 @@ export class Pool {
     const unlock: (() => void)[] = [];
     const passedOver = new Set<string>();
     for (const id of this.#records.keys()) {
-      if (this.#treeLocks.has(id)) passedOver.add(id);
-      else unlock.push(this.#takeTree(id));
+      const release = this.#trees.tryLock(id);
+      if (release === null) passedOver.add(id);
+      else unlock.push(release);
     }
     const draft = new CommitDraft(core, nextLabelNumber(this.#labels.current.number, false), this.#records);
     try {
@@ -389,27 +345,6 @@ export class Pool {
     }
   }
 
-  async #lockTree(volumeId: string): Promise<() => void> {
-    for (;;) {
-      const held = this.#treeLocks.get(volumeId);
-      if (held === undefined) break;
-      await held;
-    }
-    return this.#takeTree(volumeId);
-  }
-
-  #takeTree(volumeId: string): () => void {
-    let release: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = () => {
-        this.#treeLocks.delete(volumeId);
-        resolve();
-      };
-    });
-    this.#treeLocks.set(volumeId, held);
-    return release;
-  }
-
   #exclusively<T>(job: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#exclusive.push(() => job().then(resolve, reject));
@@ -437,7 +372,7 @@ export class Pool {
 
   /** One label for all requests at hand. */
   async #commitBatch(batch: readonly PendingCommit[]): Promise<void> {
-    if (this.#disks.core.space.allocatableBlocks(false) < this.#worstCase(0)) this.#deps.runtime.covered('pool/reserve-used');
+    if (this.#reservations.headroomUsed) this.#deps.runtime.covered('pool/reserve-used');
     let left = batch;
     try {
       while (left.length > 0) {

@@ -1,3 +1,5 @@
+import { assert } from '../runtime/index.ts';
+import type { StripeJournal } from './journal.ts';
 import type { Space } from './space.ts';
 import { levelsFor } from './tree.ts';
 import { RADIX } from './page.ts';
@@ -43,4 +45,54 @@ export function worstCaseBlocks(dataBlocks: number, model: ReserveModel): number
   // Every superseded block can become a deadlist entry: 1/256 block each, and as much again to rewrite its pages.
   const deadlists = Math.ceil((dataBlocks + pages) / 128);
   return dataBlocks + pages + deadlists + model.fixed;
+}
+
+/** What was promised to writers, and whether there is room for more. */
+export class Reservations {
+  readonly #space: Space;
+  readonly #journals: readonly StripeJournal[];
+  readonly #volumes: () => ReadonlyMap<string, { readonly sizeBlocks: number }>;
+  #dataBlocks = 0;
+  #model: ReserveModel;
+  /** The set of volumes that the model was made for. */
+  #modelOf: ReadonlyMap<string, unknown> | null = null;
+
+  constructor(space: Space, journals: readonly StripeJournal[], volumes: () => ReadonlyMap<string, { readonly sizeBlocks: number }>) {
+    this.#space = space;
+    this.#journals = journals;
+    this.#volumes = volumes;
+    this.#model = reserveModel([], space);
+  }
+
+  /** Blocks set aside, worst case included. */
+  get blocks(): number {
+    return this.#dataBlocks === 0 ? 0 : this.#worstCase(this.#dataBlocks);
+  }
+
+  /** The room that is kept for finishing a CP, deleting a snapshot and recording a fracture is being used. */
+  get headroomUsed(): boolean {
+    return this.#space.allocatableBlocks(false) < this.#worstCase(0);
+  }
+
+  take(dataBlocks: number): boolean {
+    const total = this.#dataBlocks + dataBlocks;
+    // Partial stripes count as room only where the journal can write them.
+    if (this.#worstCase(total) > this.#space.allocatableBlocks(this.#journals.some((journal) => !journal.usable))) return false;
+    this.#dataBlocks = total;
+    return true;
+  }
+
+  give(dataBlocks: number): void {
+    assert(dataBlocks <= this.#dataBlocks, 'only what was reserved is given back');
+    this.#dataBlocks -= dataBlocks;
+  }
+
+  #worstCase(dataBlocks: number): number {
+    const volumes = this.#volumes();
+    if (this.#modelOf !== volumes) {
+      this.#modelOf = volumes;
+      this.#model = reserveModel([...volumes.values()].map(({ sizeBlocks }) => sizeBlocks), this.#space);
+    }
+    return worstCaseBlocks(dataBlocks, this.#model);
+  }
 }

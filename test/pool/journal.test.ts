@@ -78,5 +78,5 @@ describe('partial stripes', () => {
       if (ended) break;
     }
     expect(replays).toBeGreaterThan(2);
-  }, 30000);
+  }, 120_000);
 });

@@ -133,5 +133,5 @@ describe('the cleaner', () => {
       expect(second.capacity().usedBlocks).toBeLessThan(12);
     }
     expect(moved).toBeGreaterThan(0);
-  }, 60_000);
+  }, 180_000);
 });

@@ -124,7 +124,7 @@ describe('the write hole', () => {
       expect(reused).toBeGreaterThan(10);
       expect(refused).toBe(0);
     },
-    EVERY ? 3_600_000 : 60_000,
+    EVERY ? 3_600_000 : 180_000,
   );
 
   it.each<[RaidLevel, number]>([['raid5', 4], ['raid6', 5]])('scenario 54: on %s with %i disks a crash at any I/O and the loss of any one disk in it cost no untouched block', async (level, disks) => {
@@ -139,7 +139,7 @@ describe('the write hole', () => {
       }
       if (ended) break;
     }
-  }, EVERY ? 3_600_000 : 60_000);
+  }, EVERY ? 3_600_000 : 180_000);
 
   it.each<[RaidLevel, number]>([['raid5', 4], ['raid6', 5]])('scenario 54: on degraded %s with %i disks readers of untouched blocks do not notice that the stripe is between two contents', async (level, disks) => {
     for (let lost = 0; lost < disks; lost++) {
@@ -157,5 +157,5 @@ describe('the write hole', () => {
       expect(runtime.marks.has('pool/partial-stripe')).toBe(true);
       expect(await pool.check()).toEqual([]);
     }
-  }, 60_000);
+  }, 180_000);
 });
