@@ -13,6 +13,8 @@ const grep = grepAt < 0 ? undefined : args[grepAt + 1];
 const scratch = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 const totals = { passed: 0, failed: 0 };
 const rows = [];
+/** Full names of tests that said themselves that they cannot run here, and why. */
+const notRun = [];
 
 function readJson(file) {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
@@ -28,7 +30,14 @@ function countVitest(file) {
   const failed = (report?.numFailedTests ?? 0) + unloadable;
   totals.passed += passed;
   totals.failed += failed;
-  return `${passed} passed, ${failed} failed`;
+  const skipped = (report?.testResults ?? []).flatMap((r) =>
+    r.assertionResults
+      .filter((test) => ['skipped', 'pending', 'todo'].includes(test.status))
+      .map((test) => test.fullName),
+  );
+  // A choice by name leaves everything else out: that is no news.
+  if (grep === undefined) notRun.push(...skipped);
+  return `${passed} passed, ${failed} failed${grep === undefined && skipped.length > 0 ? `, ${skipped.length} not run` : ''}`;
 }
 
 function countPlaywright(file) {
@@ -116,6 +125,7 @@ async function main() {
       `${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(20)} ${seconds.toFixed(1).padStart(6)} s  ${note}\n`,
     );
   }
+  for (const name of notRun) process.stdout.write(`not run: ${name}\n`);
   const broken = rows.filter((row) => row.code !== 0);
   process.stdout.write(`${totals.passed} passed, ${totals.failed} failed\n`);
   return broken.length === 0 && totals.failed === 0 ? 0 : 1;

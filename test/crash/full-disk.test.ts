@@ -13,7 +13,6 @@ const filler = join(directory.path, 'filler');
 const mounted =
   process.getuid?.() === 0 &&
   spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=128m', 'tmpfs', directory.path], { stdio: 'ignore' }).status === 0;
-if (!mounted) console.log('full file system: not run (a tmpfs cannot be mounted here)');
 let host: Host | null = null;
 
 beforeAll(async () => {
@@ -27,7 +26,9 @@ afterAll(async () => {
   directory.remove();
 });
 
-describe.skipIf(!mounted)('a full file system', () => {
+// Where it cannot run, the totals of the test command name it with this reason.
+const title = mounted ? 'a full file system' : 'a full file system (a tmpfs cannot be mounted here: that takes root)';
+describe.skipIf(!mounted)(title, () => {
   it('scenario 68: writes stop with a named state, nothing acknowledged is lost, and they go on when space is back', async () => {
     if (host === null) throw new Error('the host runs');
     const { client } = host;

@@ -10,7 +10,7 @@ const NORTH = 'array-north';
 const SOUTH = 'array-south';
 
 describe('disks', () => {
-  test('scenario 54: a crash in the middle of stripe writes, restarted with a disk missing: untouched blocks are right', async () => {
+  test('scenario 54: a crash in the middle of writing whole free stripes, restarted with a disk missing: untouched blocks are right', async () => {
     for (const seed of [601, 602, 603]) {
       const scene = await makeScene({ seed });
       const { world, north } = scene;
@@ -70,7 +70,7 @@ describe('disks', () => {
     await scene.expectContent(north);
   });
 
-  test('scenario 70: an image changed from outside is found by its checksums and read from the other disks', async () => {
+  test('scenario 70: an image changed from outside: check names file and offset of what is damaged, hosts read from the other disks, and repair makes the image right again', async () => {
     const scene = await makeScene({ seed: 613 });
     const { world, north } = scene;
     await scene.burst(north, 32, 40);
@@ -78,12 +78,21 @@ describe('disks', () => {
     north.crash();
     // a disk that holds some of the blocks just written
     const block = Buffer.alloc(BLOCK, 43);
-    const victim = [...diskImages(world, NORTH)].find(([, bytes]) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(block))?.[0] ?? '';
+    const holds = (bytes: Uint8Array): number => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(block);
+    const [victim, bytes] = [...diskImages(world, NORTH)].find(([, image]) => holds(image) >= 0) ?? ['', new Uint8Array(0)];
+    const offset = Math.floor(holds(bytes) / BLOCK) * BLOCK;
     await patch(world, NORTH, victim, 65536, new Uint8Array(16 * MIB - 65536).fill(0xee));
     await world.settle(north.boot());
     await scene.synchronized();
+    const found = await world.settle(north.up.check());
+    const damaged = found.filter((problem) => problem.file.endsWith(victim));
+    expect(damaged.map((problem) => problem.offset)).toContain(offset);
+    expect(found.filter((problem) => /checksum/.test(problem.expected)).every((problem) => problem.file.endsWith(victim) && (problem.offset ?? 0) >= 65536)).toBe(true);
     await scene.expectContent(north);
     expect(world.marks.get('pool/reconstruct') ?? 0).toBeGreaterThan(0);
+    await world.settle(north.up.check(true));
+    expect(await world.settle(north.up.check())).toEqual([]);
+    expect(world.storage(NORTH).peek(victim, offset, BLOCK)).toEqual(new Uint8Array(block));
   });
 
   test('scenario 69: one damaged copy of the epochs, a label slot or a disk header is survived; the good copy is used', async () => {
