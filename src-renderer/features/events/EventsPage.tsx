@@ -68,7 +68,9 @@ export function EventsPage(): ReactElement {
       title: t('events.kind'),
       value: (row) => row.kind,
       cell: (row) => <span className="mono">{row.kind}</span>,
-      widthPx: 170,
+      widthPx: 180,
+      // Where it is narrow the words say more than the kind.
+      hideBelowPx: 1060,
     },
     {
       id: 'subject',
