@@ -6,7 +6,8 @@ import { confirmed } from './confirmation.ts';
 import { instant } from './instant.ts';
 import type { Jobs } from './jobs.ts';
 import type { Mirrors } from './mirrors.ts';
-import { refuse } from './refused.ts';
+import { refusalFrom } from './mirror-sides.ts';
+import { Refused, refuse } from './refused.ts';
 import type { Serial } from './serial.ts';
 import type { ServerUnit } from './server-unit.ts';
 import type { VolumeStatus } from './server/types.ts';
@@ -151,15 +152,14 @@ export class Volumes {
         'Name a larger size.',
         { field: 'sizeBytes' },
       );
+    const outcome = await this.unit(volume).ask((face) => face.growVolume(volume.id, sizeBytes));
+    if (outcome.kind === 'refused') throw new Refused(refusalFrom(outcome.refusal));
+    // Both sides of a mirror have grown.
     const mirror = topology.mirrorOfVolume(volume.id);
-    // The fracture logs of a relationship are made for the size that both volumes had when it was created.
-    if (mirror !== undefined)
-      refuse(
-        'volume/mirrored',
-        `${volume.name} belongs to the mirror ${mirror.name}, whose change tracking has a fixed size.`,
-        `Delete the mirror, grow both volumes, and mirror them again.`,
-      );
-    await this.unit(volume).ask((face) => face.growVolume(volume.id, sizeBytes));
+    for (const id of mirror === undefined ? [] : [mirror.sourceVolumeId, mirror.destinationVolumeId]) {
+      const side = topology.volumes.get(id);
+      if (side.id !== volume.id && side.sizeBytes < sizeBytes) topology.volumes.put({ ...side, sizeBytes });
+    }
     return topology.volumes.put({ ...volume, sizeBytes });
   }
 

@@ -6,6 +6,9 @@
  * write can damage a bit, and a flush needs one sync although both copies are written in place. What is read: per
  * sector the valid copy with the higher serial; all ones where neither copy is valid. The log is never believed clean
  * because of damage.
+ *
+ * A log may track more regions than its volume has: when a volume grows, its log grows first, durably. Where that takes
+ * more pages it is another file, `<name>.<pages>`; the one that fits the volume's size counts.
  */
 import { crc32 } from 'node:zlib';
 import { StorageError, assert, type Runtime, type StorageFile } from '../runtime/index.ts';
@@ -49,29 +52,26 @@ export type FractureLogOpenResult =
 
 export class FractureLog {
   readonly name: string;
+  readonly #deps: FractureLogDependencies;
   readonly #runtime: FractureLogDependencies['runtime'];
   #file: StorageFile;
-  readonly #reopen: () => Promise<StorageFile>;
-  readonly #regions: RegionSet;
-  readonly #pages: number;
-  readonly #changedPages: Uint8Array;
+  #fileName: string;
+  #regions: RegionSet;
+  #pages: number;
+  #changedPages: Uint8Array;
   #serial: number;
   #state: 'open' | 'failed' = 'open';
+  /** A growth ended without anybody knowing which of two files counts after a restart. */
+  #unknown = false;
   #running: Promise<void> | null = null;
   #next: Promise<void> | null = null;
 
-  private constructor(
-    runtime: FractureLogDependencies['runtime'],
-    name: string,
-    file: StorageFile,
-    reopen: () => Promise<StorageFile>,
-    regions: RegionSet,
-    serial: number,
-  ) {
-    this.#reopen = reopen;
-    this.#runtime = runtime;
+  private constructor(deps: FractureLogDependencies, name: string, at: { readonly file: StorageFile; readonly fileName: string }, regions: RegionSet, serial: number) {
+    this.#deps = deps;
+    this.#runtime = deps.runtime;
     this.name = name;
-    this.#file = file;
+    this.#file = at.file;
+    this.#fileName = at.fileName;
     this.#regions = regions;
     this.#pages = pagesOf(regions.size);
     this.#changedPages = new Uint8Array(this.#pages);
@@ -84,21 +84,21 @@ export class FractureLog {
     name: string,
     options: FractureLogOptions,
   ): Promise<FractureLogOpenResult> {
-    const pages = pagesOf(options.regions);
-    const sizeBytes = 2 * (1 + pages) * PAGE_BYTES;
+    const sizeBytes = fileBytes(pagesOf(options.regions));
     try {
-      const file = await deps.open(name, sizeBytes, options.create);
+      const at = await openFile(deps, name, pagesOf(options.regions), options.create);
+      const { file } = at;
       if (file.size !== sizeBytes) {
         const message = `${file.path} has ${file.size} bytes, a fracture log of ${options.regions} regions has ${sizeBytes}`;
         return { kind: 'refused', code: 'wrong-size', message };
       }
       if (options.create) {
         const regions = options.initial === 'clear' ? new RegionSet(options.regions) : RegionSet.full(options.regions);
-        const log = new FractureLog(deps.runtime, name, file, () => deps.open(name, file.size, true), regions, 0);
+        const log = new FractureLog(deps, name, at, regions, 0);
         await log.#format();
         return { kind: 'open', log, damaged: 'none' };
       }
-      return await FractureLog.#load(deps, name, file, options.regions);
+      return await FractureLog.#load(deps, name, at, options.regions);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       const code = error.code === 'not-found' ? 'missing' : 'unreadable';
@@ -109,9 +109,10 @@ export class FractureLog {
   static async #load(
     deps: FractureLogDependencies,
     name: string,
-    file: StorageFile,
+    at: { readonly file: StorageFile; readonly fileName: string },
     regionCount: number,
   ): Promise<FractureLogOpenResult> {
+    const { file } = at;
     const pages = pagesOf(regionCount);
     const copies = [
       await readCopy(file, 0, 1 + pages),
@@ -124,7 +125,7 @@ export class FractureLog {
     const goodHeaders = headers.filter((header) => header.kind === 'good').length;
     if (goodHeaders === 0) {
       deps.runtime.covered('fracture-log/both-headers-damaged');
-      const log = new FractureLog(deps.runtime, name, file, () => deps.open(name, file.size, true), RegionSet.full(regionCount), 0);
+      const log = new FractureLog(deps, name, at, RegionSet.full(regionCount), 0);
       await log.#format();
       return { kind: 'open', log, damaged: 'both' };
     }
@@ -134,8 +135,8 @@ export class FractureLog {
     const repair = goodHeaders === 1;
     const suspect = new Set<number>();
     for (let index = 0; index < pages * SECTORS_PER_PAGE; index += 1) {
-      const at = PAGE_BYTES + index * SECTOR_BYTES;
-      const [a, b] = copies.map((copy) => readSector(copy.subarray(at, at + SECTOR_BYTES), name, index));
+      const from = PAGE_BYTES + index * SECTOR_BYTES;
+      const [a, b] = copies.map((copy) => readSector(copy.subarray(from, from + SECTOR_BYTES), name, index));
       const serialA = a?.serial ?? -1;
       const serialB = b?.serial ?? -1;
       serial = Math.max(serial, serialA, serialB);
@@ -150,7 +151,7 @@ export class FractureLog {
       if (a === null && b === null) damaged = 'both';
       else if ((a === null || b === null) && damaged === 'none') damaged = 'one-copy';
     }
-    const log = new FractureLog(deps.runtime, name, file, () => deps.open(name, file.size, true), regions, serial);
+    const log = new FractureLog(deps, name, at, regions, serial);
     if (damaged !== 'none') deps.runtime.covered(`fracture-log/damaged-${damaged}`);
     // Copies are made equal again at once, so that a second damage still finds a good one.
     if (repair) await log.#writeHeaders();
@@ -202,11 +203,13 @@ export class FractureLog {
    * anew and writes all of it again, both copies, before it calls anything durable.
    */
   flush(): Promise<void> {
+    if (this.#unknown) return Promise.reject(new StorageError('io', this.#file.path, 'a growth of the volume ended without an answer; restart the server'));
     if (this.#running === null) {
-      this.#running = (this.#state === 'failed' ? this.#rewrite() : this.#write()).finally(() => {
-        this.#running = null;
+      const running = (this.#state === 'failed' ? this.#rewrite() : this.#write()).finally(() => {
+        if (this.#running === running) this.#running = null;
       });
-      return this.#running;
+      this.#running = running;
+      return running;
     }
     this.#next ??= this.#running
       .catch(() => undefined)
@@ -215,6 +218,64 @@ export class FractureLog {
         return this.flush();
       });
     return this.#next;
+  }
+
+  /**
+   * The volume grows to so many regions; none of the new ones is marked: both sides read zeros there. The file tracks
+   * them before `label` makes the new size durable; flushes wait meanwhile, for files and a label only, never for a
+   * consistency point. Rejects with the error of the file (nothing changed) or of `label` (the log is of no use then,
+   * since nobody knows which size counts).
+   */
+  grow(regions: number, label: () => Promise<void>): Promise<void> {
+    // What runs fills the place of a flush: those that are asked for meanwhile follow it.
+    const before = this.#running ?? Promise.resolve();
+    const growing = before
+      .catch(() => undefined)
+      .then(async () => {
+        if (this.#state === 'failed') await this.#rewrite();
+        if (regions > this.#regions.size) await this.#trackMore(regions);
+        try {
+          await label();
+        } catch (error) {
+          this.#unknown = true;
+          this.#state = 'failed';
+          throw error;
+        }
+      })
+      .finally(() => {
+        if (this.#running === growing) this.#running = null;
+      });
+    this.#running = growing;
+    return growing;
+  }
+
+  /** Afterwards the log in memory and on disk has so many regions; what is marked meanwhile is flushed later. */
+  async #trackMore(regions: number): Promise<void> {
+    const pages = pagesOf(regions);
+    if (pages === this.#pages) {
+      await this.#writeHeaders(regions);
+      this.#regions = this.#regions.grown(regions);
+      return;
+    }
+    const fileName = `${this.name}.${String(pages)}`;
+    const file = await this.#deps.open(fileName, fileBytes(pages), true);
+    const log = new FractureLog(this.#deps, this.name, { file, fileName }, this.#regions.grown(regions), this.#serial);
+    try {
+      await log.#format();
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    const old = this.#file;
+    this.#file = file;
+    this.#fileName = fileName;
+    this.#regions = this.#regions.grown(regions);
+    this.#pages = pages;
+    this.#serial = log.#serial;
+    // Bits that changed while the file was written are not in it.
+    this.#changedPages = new Uint8Array(pages).fill(1);
+    this.#runtime.covered('fracture-log/more-pages');
+    await old.close();
   }
 
   async close(): Promise<void> {
@@ -234,7 +295,7 @@ export class FractureLog {
   }
 
   async #rewrite(): Promise<void> {
-    const file = await this.#reopen();
+    const file = await this.#deps.open(this.#fileName, fileBytes(this.#pages), true);
     if (file.size !== this.#file.size) throw new StorageError('io', file.path, `the fracture log has ${file.size} bytes, expected ${this.#file.size}`);
     this.#file = file;
     this.#changedPages.fill(1);
@@ -255,11 +316,13 @@ export class FractureLog {
     await this.flush();
   }
 
-  async #writeHeaders(): Promise<void> {
-    const header = encodeHeader(this.name, this.#regions.size);
-    await this.#file.write([header], 0);
-    await this.#file.write([header], (1 + this.#pages) * PAGE_BYTES);
-    await this.#file.sync();
+  async #writeHeaders(regions = this.#regions.size): Promise<void> {
+    const header = encodeHeader(this.name, regions);
+    // One after the other: a header is not atomic, and both may not be torn by one crash.
+    for (const at of [0, (1 + this.#pages) * PAGE_BYTES]) {
+      await this.#file.write([header], at);
+      await this.#file.sync();
+    }
   }
 
   async #write(): Promise<void> {
@@ -306,6 +369,30 @@ export class FractureLog {
 function dropFirstBit(bits: Uint8Array): void {
   const at = bits.findIndex((byte) => byte !== 0);
   if (at >= 0) bits[at] = (bits[at] ?? 0) & ((bits[at] ?? 0) - 1);
+}
+
+function fileBytes(pages: number): number {
+  return 2 * (1 + pages) * PAGE_BYTES;
+}
+
+/** Every file in which the marks of so many regions may lie. */
+export function fractureLogFiles(name: string, regions: number): readonly string[] {
+  return [name, `${name}.${String(pagesOf(regions))}`];
+}
+
+/** The file for so many pages: the one that a growth to them made, else the one of the beginning. */
+async function openFile(deps: FractureLogDependencies, name: string, pages: number, create: boolean): Promise<{ readonly file: StorageFile; readonly fileName: string }> {
+  const fileName = `${name}.${String(pages)}`;
+  try {
+    return { file: await deps.open(fileName, fileBytes(pages), false), fileName };
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'not-found') throw error;
+  }
+  const file = await deps.open(name, fileBytes(pages), create);
+  if (file.size === fileBytes(pages) || !create) return { file, fileName: name };
+  // One of another size is in the way, and must stay: should the volume turn out to have that size, it counts.
+  await file.close();
+  return { file: await deps.open(fileName, fileBytes(pages), true), fileName };
 }
 
 function pagesOf(regions: number): number {
@@ -372,7 +459,7 @@ function readHeader(bytes: Uint8Array, name: string, regions: number): HeaderRes
     return { kind: 'refused', code: 'other-log', message: `the file of ${name} belongs to another relationship` };
   }
   const stored = view.getUint32(16, true) + view.getUint32(20, true) * 2 ** 32;
-  if (stored !== regions) {
+  if (stored < regions) {
     return {
       kind: 'refused',
       code: 'wrong-size',

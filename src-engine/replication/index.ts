@@ -15,5 +15,6 @@ export { rollback } from './rollback.ts';
 export { directionOf, imagePosition, type RelationshipRecord } from './record.ts';
 export { viewToJson, viewOf } from './views.ts';
 export { FractureLog } from './fracture-log.ts';
+export { growPair } from './growth.ts';
 export { REGION_BYTES } from './region-set.ts';
 export { ACTIONS, allowedActions, decideAction, describeConditions, describeMachine, refuse, viewOf as decisionViewOf, writersOf, type ActiveCondition, type MirrorAction, type RelationshipView as DecisionView } from './state/index.ts';

@@ -111,6 +111,15 @@ export class RegionSet {
     return copy;
   }
 
+  /** The same members among more regions. */
+  grown(size: number): RegionSet {
+    assert(size >= this.size, 'a set of regions only grows');
+    const larger = new RegionSet(size);
+    larger.#words.set(this.#words);
+    larger.#count = this.#count;
+    return larger;
+  }
+
   equals(other: RegionSet): boolean {
     return this.size === other.size && this.#words.every((word, i) => word === other.#word(i));
   }

@@ -2,7 +2,8 @@ import { StorageError, type Runtime, type Session, type StorageFile } from '../r
 import type { Log } from '../nvlog/index.ts';
 import type { CommitRequest, JsonObject, Pool } from '../pool/index.ts';
 import type { CpSummary, CpTrigger, LoggedVolume } from '../volume/index.ts';
-import { FractureLog } from './fracture-log.ts';
+import { FractureLog, fractureLogFiles } from './fracture-log.ts';
+import { growSecondary } from './growth.ts';
 import { Keeper } from './keeper.ts';
 import { keepUnshared, yieldTo } from './giving-way.ts';
 import { readKept } from './kept-entries.ts';
@@ -110,7 +111,9 @@ export class Replication {
     this.deps.runtime.covered('fracture-log/recreated');
     this.deps.report('mirror/bitmap-unreadable', 'alert', volume.id, opened.message);
     // A file of another size holds no marks that could be believed; the new one marks everything.
-    if (opened.code === 'wrong-size') await this.deps.sharedFileRemove(volume.id, name);
+    if (opened.code === 'wrong-size') {
+      for (const file of fractureLogFiles(name, regions)) if (await this.deps.sharedFileExists(volume.id, file)) await this.deps.sharedFileRemove(volume.id, file);
+    }
     const again = await FractureLog.open(deps, name, { regions, create: true, initial: 'marked' });
     if (again.kind !== 'open') throw new StorageError('io', name, again.message);
     return { log: again.log, damaged: true };
@@ -450,6 +453,9 @@ export class Replication {
         else this.deps.gateChanged(rel.deps.volume.id);
         return { result };
       }
+      case 'grow':
+        await rel.serial(() => growSecondary(rel, Number(parameters['sizeBlocks'])));
+        return { result: {} };
       case 'resync-begin':
         return rel.serial(async () => {
           await keepUnshared(rel, this.roles.view(rel.id));

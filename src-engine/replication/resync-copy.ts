@@ -18,7 +18,7 @@ const UNDER_WAY_MS = 250;
 /** What was copied is made durable, and its bits go, with every such share of the whole, */
 const FLUSH_SHARE = 0.01;
 /** but not before so many times what the last time took, so that it costs little anywhere. */
-const FLUSH_PAUSE_TIMES = 10;
+const FLUSH_PAUSE_TIMES = 5;
 const FLUSH_PAUSE_MAXIMUM_MS = 5_000;
 /** A window of scattered blocks spans more regions than one of whole regions. */
 const SCATTERED_TIMES = 16;

@@ -40,7 +40,8 @@ export class ResyncTarget {
     const { pool, volume, runtime } = rel.deps;
     const sizeBlocks = Number(parameters['sizeBlocks']);
     const record = volume.record;
-    if (record.sizeBlocks !== sizeBlocks) {
+    // A larger one is what a grow left that did not end: what lies beyond are zeros.
+    if (record.sizeBlocks < sizeBlocks) {
       throw new PeerRefusedError(
         `the source has ${String(sizeBlocks * BLOCK_BYTES)} bytes, the destination ${String(record.sizeBlocks * BLOCK_BYTES)}; grow the smaller`,
         { code: 'R19' },

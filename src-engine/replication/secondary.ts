@@ -71,6 +71,12 @@ export class SecondarySide {
       this.rel.deps.peer.reset(`entry ${String(entry.sequence)} came after ${String(this.held)}`);
       return false;
     }
+    // A source that outgrew this side (a grow that did not end, then a promotion): no record of it has a place here.
+    if (entry.offset + entry.length > this.rel.deps.volume.sizeBytes) {
+      this.joined = false;
+      this.rel.refuseStream('peer');
+      return false;
+    }
     // An answer of "durable" is a promise of room (layout.md, "Reserve").
     if (!this.rel.deps.pool.reserve(roomFor(entry))) {
       this.rel.deps.runtime.covered('secondary/no-space');

@@ -292,3 +292,20 @@ describe('a lab that is opened again', () => {
     expect(migrated?.message).toContain('backups/lab-format-0');
   });
 });
+
+describe('growing', () => {
+  it('grows both volumes of a mirror when the one of the primary is grown, and refuses at the other', async () => {
+    const pools = await lab.client.pool.list();
+    const [north, south] = pools;
+    if (north === undefined || south === undefined) throw new Error('two pools');
+    const sizeBytes = 2 * 1024 * 1024;
+    await lab.client.volume.create({ name: 'grown', pool: north.name, sizeBytes });
+    await lab.client.volume.create({ name: 'grown-copy', pool: south.name, sizeBytes });
+    await lab.client.mirror.create({ name: 'grown', source: 'grown', destination: 'grown-copy' });
+    await synchronized('grown');
+    expect(await refusalOf(lab.client.volume.grow({ volume: 'grown-copy', sizeBytes: 2 * sizeBytes }))).toMatchObject({ code: 'R01' });
+    expect(await lab.client.volume.grow({ volume: 'grown', sizeBytes: 2 * sizeBytes })).toMatchObject({ sizeBytes: 2 * sizeBytes });
+    for (const volume of ['grown', 'grown-copy']) expect(await lab.client.volume.show({ volume })).toMatchObject({ sizeBytes: 2 * sizeBytes });
+    await synchronized('grown');
+  });
+});

@@ -13,6 +13,7 @@ import {
   directionOf,
   imagePosition,
   promote,
+  growPair,
   refuse,
   resyncResultJson,
   rollback,
@@ -476,6 +477,15 @@ export class RelationshipDesk {
     return { kind: 'running', finished, progress };
   }
 
+  async grow(rel: Relationship, sizeBlocks: number): Promise<ActionOutcome> {
+    try {
+      await growPair(rel, sizeBlocks);
+      return { kind: 'done', result: { sizeBytes: sizeBlocks * BLOCK_BYTES } };
+    } catch (error) {
+      return this.outcomeOfError(error, rel.record.peerServerId);
+    }
+  }
+
   private outcomeOfError(error: unknown, peerServerId: string): ActionOutcome {
     if (error instanceof PeerLostError)
       return {
@@ -484,7 +494,8 @@ export class RelationshipDesk {
       };
     if (error instanceof PeerRefusedError) {
       const code = error.data['code'];
-      return refused(typeof code === 'string' ? code : 'mirror/peer-refused', error.message, '');
+      const hint = error.data['hint'];
+      return refused(typeof code === 'string' ? code : 'mirror/peer-refused', error.message, typeof hint === 'string' ? hint : '');
     }
     throw error;
   }

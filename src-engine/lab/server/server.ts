@@ -737,9 +737,13 @@ export class StorageServer implements StorageServerFace {
     this.admitVolume(spec.id);
   }
 
-  async growVolume(volumeId: string, sizeBytes: number): Promise<void> {
+  async growVolume(volumeId: string, sizeBytes: number): Promise<ActionOutcome> {
     this.needRoom();
-    await this.poolOf(volumeId).commit({ resize: [{ volumeId, sizeBlocks: Math.ceil(sizeBytes / 4096) }] });
+    const sizeBlocks = Math.ceil(sizeBytes / 4096);
+    const rel = this.replication?.all().find((one) => one.deps.volume.id === volumeId);
+    if (rel !== undefined && this.desk !== null) return this.desk.grow(rel, sizeBlocks);
+    await this.poolOf(volumeId).commit({ resize: [{ volumeId, sizeBlocks }] });
+    return { kind: 'done', result: { sizeBytes: sizeBlocks * 4096 } };
   }
 
   async removeVolume(volumeId: string): Promise<void> {

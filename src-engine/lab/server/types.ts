@@ -276,7 +276,8 @@ export interface StorageServerFace {
     readonly poolId: string;
     readonly sizeBytes: number;
   }): Promise<void>;
-  growVolume(volumeId: string, sizeBytes: number): Promise<void>;
+  /** A mirrored volume is grown at its primary, on both sides; asking again finishes what a crash interrupted. */
+  growVolume(volumeId: string, sizeBytes: number): Promise<ActionOutcome>;
   removeVolume(volumeId: string): Promise<void>;
   /** After lost log records (NVFail): the admin has inspected the volume, it serves again with what is left. Else no effect. */
   acknowledge(volumeId: string): Promise<void>;

@@ -254,9 +254,8 @@ function prerequisite(action: MirrorAction, view: RelationshipView): Refusal | n
   if (action === 'failover' && view.primaryServing) return refuse('R01', { peer: view.primaryName || view.peer.name });
   if (NEEDS_PEER.has(action) && !view.connected) return unreachable(view);
   if (NEEDS_MARKS.has(action) && view.trackingFailed) return refuse('R14');
-  if (!SYNCS.has(action)) return null;
   const { sourceBytes, destinationBytes } = view.sizes;
-  if (sourceBytes !== destinationBytes) {
+  if (NEEDS_PEER.has(action) && sourceBytes !== destinationBytes && !fits(action, view)) {
     return refuse('R19', {
       a: 'the source',
       x: sizeText(sourceBytes),
@@ -264,6 +263,7 @@ function prerequisite(action: MirrorAction, view: RelationshipView): Refusal | n
       y: sizeText(destinationBytes),
     });
   }
+  if (!SYNCS.has(action)) return null;
   if (view.nvfailSince !== '') return refuse('R22', { time: view.nvfailSince }, false);
   if (view.shortage !== null) {
     return refuse('R23', { needed: sizeText(view.shortage.neededBytes), free: sizeText(view.shortage.freeBytes) });
@@ -272,6 +272,19 @@ function prerequisite(action: MirrorAction, view: RelationshipView): Refusal | n
   if (view.lock !== null && lock !== null && view.lock !== lock) return refuse('R06', { direction: view.lock });
   if (action === 'overwrite-primary' && view.hosts.length > 0) return refuse('R10', { hosts: view.hosts });
   return null;
+}
+
+/** A grow that did not end has left one side larger: only what copies from the smaller one is possible. */
+function fits(action: MirrorAction, view: RelationshipView): boolean {
+  const { sourceBytes, destinationBytes } = view.sizes;
+  switch (syncDirection(action, view)) {
+    case 'forward':
+      return sourceBytes < destinationBytes && action !== 'overwrite-primary';
+    case 'reverse':
+      return destinationBytes < sourceBytes && action !== 'overwrite-primary';
+    case null:
+      return action === 'verify';
+  }
 }
 
 /** Direction in which the action copies; null when it is chosen with the action. */
