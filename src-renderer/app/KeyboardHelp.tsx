@@ -1,16 +1,14 @@
 import { Modal } from '@mantine/core';
 import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
-import { PLACE_KEYS } from './commands.ts';
+import { features } from './features.ts';
 import classes from './shell.module.css';
 
 export function KeyboardHelp({ onClose }: { onClose(): void }): ReactElement {
   const { t } = useTranslation();
   const rows: readonly (readonly [string, string])[] = [
     ['Ctrl K', t('keys.palette')],
-    ...Object.entries(PLACE_KEYS).map(
-      ([key, place]) => [`g ${key}`, t('keys.goTo', { place: t(`rail.${place}`) })] as const,
-    ),
+    ...features.map(({ letter, place }) => [`g ${letter}`, t('keys.goTo', { place: t(`rail.${place}`) })] as const),
     ['j', t('keys.jobs')],
     ['?', t('keys.help')],
     ['Esc', t('keys.close')],

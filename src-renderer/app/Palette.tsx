@@ -3,7 +3,8 @@ import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactEleme
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { Icon } from '../shared/index.ts';
-import { matching, useCommands, type Command } from './commands.ts';
+import { matching, useCommands } from './commands.ts';
+import type { Command } from './feature.ts';
 import classes from './shell.module.css';
 
 /** Jump anywhere, open any allowed action: type, arrow keys, Enter. */

@@ -1,66 +1,26 @@
-import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useLive } from '../client/index.ts';
-import type { IconName } from '../shared/index.ts';
+import type { Command, Feature } from './feature.ts';
+import { features } from './features.ts';
 
-/** Pages by the letter that follows `g`. */
-export const PLACE_KEYS = {
-  o: 'overview',
-  r: 'replication',
-  c: 'recovery',
-  f: 'faults',
-  e: 'events',
-} as const;
-
-export interface Command {
-  id: string;
-  icon: IconName;
-  /** What it does, for people. */
-  title: string;
-  group: 'go' | 'relationship' | 'action';
-  to: string;
-  hint?: string;
-}
+const noCommands = (): readonly Command[] => [];
 
 /**
- * Everything one can jump to or do now. An action leads to its sheet, never past it; what the engine refuses in the present
+ * Everything one can jump to or do now: the pages, then what each feature offers. What the engine refuses in the present
  * state is not offered here (its page says why).
  */
 export function useCommands(): readonly Command[] {
   const { t } = useTranslation();
-  const mirrors = useLive((state) => state.mirrors);
-  return useMemo(() => {
-    const commands: Command[] = Object.entries(PLACE_KEYS).map(([key, place]) => ({
-      id: place,
-      icon: place,
-      title: t(`rail.${place}`),
-      group: 'go',
-      to: `/${place}`,
-      hint: `g ${key}`,
-    }));
-    for (const mirror of mirrors) {
-      const to = `/replication/${encodeURIComponent(mirror.name)}`;
-      commands.push({
-        id: mirror.id,
-        icon: 'replication',
-        title: mirror.name,
-        group: 'relationship',
-        to,
-        hint: t(`imageState.${mirror.imageState}`),
-      });
-      for (const { action, allowed, refusal } of mirror.actions) {
-        if (!allowed && refusal?.overridable !== true) continue;
-        commands.push({
-          id: `${mirror.id} ${action}`,
-          icon: 'arrow',
-          title: t('sheet.title', { action: t(`action.${action}.label`), mirror: mirror.name }),
-          group: 'action',
-          to: `${to}?do=${action}`,
-        });
-      }
-    }
-    return commands;
-  }, [mirrors, t]);
+  const pages = features.map(({ place, letter }): Command => ({
+    id: place,
+    icon: place,
+    title: t(`rail.${place}`),
+    group: 'go',
+    to: `/${place}`,
+    hint: `g ${letter}`,
+  }));
+  // The list of features never changes while the console runs: every render calls the same hooks in the same order.
+  const offered = features.flatMap((feature: Feature) => (feature.useCommands ?? noCommands)());
+  return [...pages, ...offered];
 }
 
 /** Those whose title holds every word typed, in any order. Pure. */

@@ -1,12 +1,12 @@
 import { useEffect, useRef } from 'react';
 import { useNavigate } from 'react-router';
-import { PLACE_KEYS } from './commands.ts';
+import { features } from './features.ts';
 
 export type Overlay = 'palette' | 'keys';
 
 const SEQUENCE_MS = 1200;
 
-const isPlaceKey = (key: string): key is keyof typeof PLACE_KEYS => Object.hasOwn(PLACE_KEYS, key);
+const placeOf = (letter: string): string | undefined => features.find((feature) => feature.letter === letter)?.place;
 
 /** Single letters belong to the page only while nobody types and no sheet is open. */
 function taken(target: EventTarget | null): boolean {
@@ -28,7 +28,8 @@ export function useKeys(open: (overlay: Overlay) => void, toggleJobs: () => void
       if (event.ctrlKey || event.metaKey || event.altKey || taken(event.target)) return;
       const going = Date.now() - goAt.current < SEQUENCE_MS;
       goAt.current = 0;
-      if (going && isPlaceKey(event.key)) void navigate(`/${PLACE_KEYS[event.key]}`);
+      const place = going ? placeOf(event.key) : undefined;
+      if (place !== undefined) void navigate(`/${place}`);
       else if (event.key === 'g') goAt.current = Date.now();
       else if (event.key === '?') open('keys');
       else if (event.key === 'j') toggleJobs();

@@ -1,0 +1,8 @@
+import { events } from '../features/events/feature.tsx';
+import { faults } from '../features/faults/feature.tsx';
+import { overview } from '../features/overview/feature.tsx';
+import { recovery } from '../features/recovery/feature.tsx';
+import { replication } from '../features/replication/feature.tsx';
+
+/** In the order of the rail. */
+export const features = [overview, replication, recovery, faults, events] as const;
