@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHost, type Host } from './host.ts';
 import { Ledger, Load } from './ledger.ts';
 import { Seeded } from './seeded.ts';
-import { createSmallLab, MIB, synchronized, temporaryDirectory, VOLUMES } from './small-lab.ts';
+import { createSmallLab, MIB, synchronized, temporaryDirectory, until, VOLUMES } from './small-lab.ts';
 
 const KILLS = Number(process.env['CRASH_KILLS'] ?? 50);
 const SEED = Number(process.env['CRASH_SEED'] ?? randomInt(2 ** 31));
@@ -51,8 +51,13 @@ describe(`SIGKILL of the real host under load, seed ${SEED}`, () => {
         for (const ledger of ledgers) expect(await ledger.verify(host.client), `${where}: source`).toEqual([]);
         if (kill % COMPARED_EVERY === 0 || kill === KILLS) {
           await synchronized(host.client);
+          const { client } = host;
+          // A pair says Synchronized from its records before both sides have met: an entry that only the copy holds goes then.
           for (const ledger of ledgers)
-            expect(await ledger.verify(host.client, `${ledger.volume}-copy`), `${where}: destination`).toEqual([]);
+            await until(async () => {
+              const findings = await ledger.verify(client, `${ledger.volume}-copy`);
+              return findings.length === 0 ? null : `${where}: destination: ${JSON.stringify(findings)}`;
+            }, 10_000);
         }
         expect(await host.client.lab.check({}), where).toMatchObject({ verdict: 'clean', problems: [] });
       }
