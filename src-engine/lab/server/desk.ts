@@ -495,7 +495,11 @@ export class RelationshipDesk {
     if (error instanceof PeerRefusedError) {
       const code = error.data['code'];
       const hint = error.data['hint'];
-      return refused(typeof code === 'string' ? code : 'mirror/peer-refused', error.message, typeof hint === 'string' ? hint : '');
+      return refused(
+        typeof code === 'string' ? code : 'mirror/peer-refused',
+        error.message,
+        typeof hint === 'string' ? hint : '',
+      );
     }
     throw error;
   }

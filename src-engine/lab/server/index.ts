@@ -4,5 +4,6 @@
  */
 export { readIdentity } from './identity.ts';
 export * from './types.ts';
-export { StorageServer, RefusedStart } from './server.ts';
+export { RefusedStart } from './opening.ts';
+export { StorageServer } from './server.ts';
 export { executorOf, isoText } from './desk.ts';
