@@ -6,4 +6,5 @@ export { readIdentity } from './identity.ts';
 export * from './types.ts';
 export { RefusedStart } from './opening.ts';
 export { StorageServer } from './server.ts';
-export { executorOf, isoText } from './desk.ts';
+export { executorOf } from './desk.ts';
+export { isoText } from './wall-time.ts';

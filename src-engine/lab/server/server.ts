@@ -343,6 +343,7 @@ export class StorageServer implements StorageServerFace {
   }
 
   async preview(relationshipId: string, action: string): Promise<ActionPreview> {
+    await Promise.resolve();
     return this.openDesk().preview(this.held.relationshipOf(relationshipId), action);
   }
 
