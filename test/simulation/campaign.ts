@@ -39,6 +39,22 @@ export interface SeedResult {
 
 export class ViolationError extends Error {}
 
+interface Promotion {
+  readonly kind: 'failover' | 'swap';
+  /** The side that becomes primary, and the epoch it had before. */
+  readonly side: number;
+  readonly epoch: number;
+  /** Tick of the crash of that side, if it came first. */
+  crashedAt: number | null;
+}
+
+function promotionBy(subject: Subject, side: number, action: string): Promotion | null {
+  const to = action === 'failover' ? side : action === 'switchover' || action === 'failback' ? 1 - side : null;
+  if (to === null) return null;
+  const { roleEpoch } = subject.status(to) ?? subject.status(side) ?? { roleEpoch: 0 };
+  return { kind: to === side ? 'failover' : 'swap', side: to, epoch: roleEpoch, crashedAt: null };
+}
+
 /** A volume, or a pair of them, with everything the harness knows of it. */
 export class Subject {
   readonly plan: VolumePlan;
@@ -47,6 +63,8 @@ export class Subject {
   readonly volumeIds: readonly string[];
   readonly relationshipId: string | null;
   parted = false;
+  /** Changes of roles that were asked for and not reported yet: a crash may come between their label and their report. */
+  readonly promotions = new Set<Promotion>();
   /** The side that fractured the pair, and the step of the world in which it said so. */
   alone: { readonly side: number; readonly step: number } | null = null;
   /** Writes asked for after this tick cannot have reached the other side: the link was cut before. */
@@ -249,9 +267,11 @@ export class Campaign {
       case 'mirror/fractured':
         return model.fractured(side);
       case 'mirror/failover':
+        subject.promotions.clear();
         model.failover(side);
         return this.lookSometimes(subject, side);
       case 'mirror/role-swapped':
+        subject.promotions.clear();
         return model.swapped(side);
       case 'mirror/fenced':
         return model.fenced(side);
@@ -272,6 +292,7 @@ export class Campaign {
 
   /** It has heard of nobody yet: what it says of itself is what its files say. */
   private siteUp(site: Site): void {
+    for (const subject of this.subjects) this.promotedUnheard(subject, site);
     for (const subject of this.subjects) for (const [side, own] of subject.sites.entries()) if (own === site) this.lookSometimes(subject, side);
     for (const subject of this.subjects) {
       const side = subject.wroteAlone;
@@ -283,6 +304,20 @@ export class Campaign {
     }
   }
 
+  /** A promotion that was durable when its server crashed counts from then on, although nobody was told. */
+  private promotedUnheard(subject: Subject, site: Site): void {
+    const [promotion] = [...subject.promotions].filter((one) => one.crashedAt !== null && subject.site(one.side) === site);
+    if (promotion === undefined || promotion.crashedAt === null) return;
+    const status = subject.status(promotion.side);
+    const durable = status?.role === 'primary' && status.roleEpoch > promotion.epoch;
+    // A planned swap may be taken up again when both sides meet.
+    if (durable || promotion.kind === 'failover') subject.promotions.delete(promotion);
+    if (!durable) return;
+    this.note(`${site.id}: a ${promotion.kind} of ${subject.plan.name} was durable before the crash`);
+    if (promotion.kind === 'failover') subject.model.failover(promotion.side, promotion.crashedAt);
+    else subject.model.swapped(promotion.side);
+  }
+
   private siteDown(site: Site): void {
     for (const request of this.requests) {
       if (request.site !== site) continue;
@@ -290,6 +325,7 @@ export class Campaign {
       request.dropped();
     }
     for (const subject of this.subjects) for (const [side, own] of subject.sites.entries()) if (own === site) subject.model.crashed(side);
+    for (const subject of this.subjects) for (const one of subject.promotions) if (subject.site(one.side) === site) one.crashedAt ??= ++this.ticks.now;
     if (this.healed) this.violate(`${site.id} went down after everything was healed`);
   }
 
@@ -403,12 +439,15 @@ export class Campaign {
     const { relationshipId } = subject;
     if (site.server === null || relationshipId === null || subject.status(side) === undefined) return false;
     const what = `${action} of ${relationshipId} at ${site.id}${options.confirmed ? ' confirmed' : ''}${options.force === true ? ' forced' : ''}${options.keep === undefined ? '' : ` keep ${options.keep}`}`;
+    const promotion = promotionBy(subject, side, action);
+    if (promotion !== null && options.confirmed) subject.promotions.add(promotion);
     this.follow(site, what, site.server.act(relationshipId, action, options), (error, outcome) => {
       if (outcome === undefined) {
         this.note(`${what}: failed: ${String(error)}`);
         this.judgeFailure(site, what, error);
         return ended('failed');
       }
+      if (promotion !== null) subject.promotions.delete(promotion);
       if (outcome.kind === 'refused') {
         if (outcome.refusal.code === '') this.violate(`${what} was refused without a code`);
         this.note(`${what}: refused ${outcome.refusal.code} ${outcome.refusal.message}`);

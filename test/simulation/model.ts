@@ -117,7 +117,11 @@ export class SideModel {
 
   /** Nothing of the other side's present writes arrives here after this moment. */
   cut(tick: number): void {
-    for (const entries of this.cells) for (const entry of entries) if (endOf(entry) === NEVER) entry.cutAt = tick;
+    for (const entries of this.cells) {
+      for (const entry of entries) if (endOf(entry) > tick) entry.cutAt = tick;
+      // Learnt of later: what the other side was asked for since cannot be here.
+      for (let i = entries.length - 1; i >= 0; i--) if ((entries[i]?.write.askedAt ?? 0) > tick) entries.splice(i, 1);
+    }
   }
 
   /** What a read that began at `from` may find in a cell; for messages. */
@@ -273,15 +277,16 @@ export class VolumeModel {
     if (this.syncingFrom === from) this.syncingFrom = null;
   }
 
-  failover(to: number): void {
+  /** `at`: the tick of the promotion, when it is learnt of later only; until then nobody was told of it. */
+  failover(to: number, at = this.tick()): void {
     const side = this.side(to);
-    side.cut(this.tick());
+    side.cut(at);
     if (side.state === 'mixture') {
       // Either the sync never touched the image, or its last step was taken and only the news of it was lost.
       const target = side.target ?? [];
       side.cells = (side.safety ?? side.cells).map((entries, cell) => {
         const more = (target[cell] ?? []).filter((e) => e.supersededAt === NEVER && !entries.some((known) => known.write === e.write));
-        return [...entries, ...more.map((e) => ({ ...e, cutAt: this.ticks.now }))];
+        return [...entries, ...more.map((e) => ({ ...e, cutAt: at }))];
       });
       side.state = 'usable';
       side.target = null;
@@ -290,7 +295,7 @@ export class VolumeModel {
     if (this.inSyncFrom === to) this.inSyncFrom = null;
     this.forced = true;
     this.primary = to;
-    this.primarySince = this.tick();
+    this.primarySince = at;
     if (this.syncingFrom !== to) this.syncingFrom = null;
   }
 
