@@ -49,6 +49,7 @@ export type DoorContract = typeof doorContract;
 
 export { LIMITS, nameSchema, refSchema, type Health, type ProcedureMeta } from './common.ts';
 export { refusalSchema, refusedError, REPLICATION_REFUSAL_CODES, type Refusal } from './refusal.ts';
+export { deletedSchema, type Deleted } from './changes.ts';
 export * from './drill.ts';
 export * from './event.ts';
 export * from './fault.ts';
@@ -58,7 +59,9 @@ export * from './lab.ts';
 export * from './live.ts';
 export * from './metrics.ts';
 export * from './mirror.ts';
+export * from './previews.ts';
 export * from './server.ts';
+export * from './settings.ts';
 export * from './storage.ts';
 export * from './topology.ts';
 export * from './volume.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { bytesSchema, countSchema, instantSchema, mutation, noInput, query } from './common.ts';
+import { bytesSchema, countSchema, instantSchema, mutation, noInput, query, requestIdSchema } from './common.ts';
+import { labSettingsSchema, labSettingsViewSchema } from './settings.ts';
 
 export const labInfoSchema = z.object({
   id: z.string(),
@@ -68,6 +69,29 @@ export const labContract = {
     })
     .input(noInput)
     .output(labOpeningSchema),
+  settings: query
+    .route({ method: 'GET', path: '/lab/settings', summary: 'Settings of the lab', tags: ['lab'] })
+    .input(noInput)
+    .output(labSettingsViewSchema),
+  /** Only what is named changes; null goes back to the default. */
+  set: mutation
+    .route({ method: 'PATCH', path: '/lab/settings', summary: 'Change settings of the lab', tags: ['lab'] })
+    .input(
+      z.strictObject({
+        settings: z.strictObject({
+          cpIntervalMs: labSettingsSchema.shape.cpIntervalMs.nullable().optional(),
+          peerWaitMs: labSettingsSchema.shape.peerWaitMs.nullable().optional(),
+          mirrorTimeoutMs: labSettingsSchema.shape.mirrorTimeoutMs.nullable().optional(),
+          strictTimeoutMs: labSettingsSchema.shape.strictTimeoutMs.nullable().optional(),
+          resyncBytesPerSecond: labSettingsSchema.shape.resyncBytesPerSecond.nullable().optional(),
+          mirrorRecovery: labSettingsSchema.shape.mirrorRecovery.nullable().optional(),
+          mirrorPolicy: labSettingsSchema.shape.mirrorPolicy.nullable().optional(),
+          keepEvents: labSettingsSchema.shape.keepEvents.nullable().optional(),
+        }),
+        requestId: requestIdSchema,
+      }),
+    )
+    .output(labSettingsViewSchema),
   /**
    * Reads committed roots, logs and marks of the running lab. Without `repair` nothing is changed; with it, what redundancy
    * gives back is put right. Takes as long as reading everything.

@@ -11,7 +11,9 @@ import {
   refSchema,
   requestIdSchema,
 } from './common.ts';
+import { renamingOf } from './changes.ts';
 import { jobSchema } from './job.ts';
+import { mirrorCreationInput, mirrorCreationPreviewSchema } from './previews.ts';
 import { refusalSchema } from './refusal.ts';
 
 /** The one vocabulary: `actions[].action`, the procedure, the CLI verb, the button (interfaces.md). */
@@ -260,6 +262,11 @@ export const mirrorContract = {
       }),
     )
     .output(mirrorSchema),
+  previewCreate: query
+    .route({ method: 'POST', path: '/mirrors/preview', summary: 'What a new mirror would do', tags: ['mirror'] })
+    .input(mirrorCreationInput)
+    .output(mirrorCreationPreviewSchema),
+  rename: renamingOf('mirror', mirrorSchema),
   /** Changes nothing, ever. `keep` belongs to `resolve`. */
   preview: query
     .route({ method: 'GET', path: '/mirrors/{mirror}/preview', summary: 'What an action would do', tags: ['mirror'] })

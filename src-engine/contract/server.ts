@@ -13,6 +13,7 @@ import {
   refSchema,
   requestIdSchema,
 } from './common.ts';
+import { deletionOf, renamingOf } from './changes.ts';
 
 /** Phases of a consistency point in order (replication.md 3.11), named as the engine names them. */
 export const CP_PHASES = ['seal', 'write', 'sync', 'prepared', 'label', 'commit', 'committed', 'free', 'done'] as const;
@@ -105,6 +106,9 @@ export const serverContract = {
       }),
     )
     .output(serverSchema),
+  rename: renamingOf('server', serverSchema),
+  /** Its log goes with it. Refused while it owns a pool. */
+  delete: deletionOf('server', 'Delete a server and its log'),
   /** Graceful: a last consistency point, then off. `confirm` where hosts or mirrors depend on it. */
   powerOff: mutation
     .route({ method: 'POST', path: '/servers/{server}/power-off', summary: 'Shut a server down', tags: ['server'] })

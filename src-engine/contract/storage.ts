@@ -9,11 +9,18 @@ import {
   query,
   refSchema,
   requestIdSchema,
-  LIMITS,
 } from './common.ts';
-
-export const raidLevelSchema = z.enum(['raid0', 'raid1', 'raid10', 'raid5', 'raid6']);
-export type RaidLevel = z.infer<typeof raidLevelSchema>;
+import { deletionOf, renamingOf } from './changes.ts';
+import {
+  arrayPreviewInput,
+  arrayPreviewSchema,
+  diskCountSchema,
+  diskSizeSchema,
+  poolPreviewInput,
+  poolPreviewSchema,
+  raidLevelSchema,
+  slotsSchema,
+} from './previews.ts';
 
 export const arraySchema = z.object({
   id: z.string(),
@@ -54,17 +61,19 @@ export const arrayContract = {
       z.strictObject({
         name: nameSchema,
         cluster: refSchema,
-        disks: z.number().int().min(1).max(LIMITS.disksPerArray),
-        diskSizeBytes: z
-          .number()
-          .int()
-          .min(16 * 2 ** 20)
-          .max(2 ** 44)
-          .multipleOf(LIMITS.blockBytes),
+        disks: diskCountSchema,
+        diskSizeBytes: diskSizeSchema,
         requestId: requestIdSchema,
       }),
     )
     .output(arraySchema),
+  preview: query
+    .route({ method: 'POST', path: '/arrays/preview', summary: 'What a new array would give', tags: ['array'] })
+    .input(arrayPreviewInput)
+    .output(arrayPreviewSchema),
+  rename: renamingOf('array', arraySchema),
+  /** Its image files go with it. Refused while a pool is on it. */
+  delete: deletionOf('array', 'Delete an array and its image files'),
 };
 
 export const poolSchema = z.object({
@@ -112,20 +121,18 @@ export const poolContract = {
         array: refSchema,
         level: raidLevelSchema,
         /** All unused slots when absent. */
-        slots: z
-          .array(
-            z
-              .number()
-              .int()
-              .min(0)
-              .max(LIMITS.disksPerArray - 1),
-          )
-          .min(1)
-          .max(LIMITS.disksPerArray)
-          .optional(),
+        slots: slotsSchema.optional(),
         owner: refSchema,
         requestId: requestIdSchema,
       }),
     )
     .output(poolSchema),
+  /** Capacity and redundancy of a pool that is not made yet, or why it cannot be made. */
+  preview: query
+    .route({ method: 'POST', path: '/pools/preview', summary: 'What a new pool would give', tags: ['pool'] })
+    .input(poolPreviewInput)
+    .output(poolPreviewSchema),
+  rename: renamingOf('pool', poolSchema),
+  /** Its slots become unused. Refused while a volume is in it. */
+  delete: deletionOf('pool', 'Delete a pool; its slots become unused'),
 };

@@ -11,6 +11,7 @@ import {
   refSchema,
   requestIdSchema,
 } from './common.ts';
+import { deletionOf, renamingOf } from './changes.ts';
 
 /** References between things are names; every procedure takes names and ids alike. */
 export const siteSchema = z.object({
@@ -39,6 +40,8 @@ export const siteContract = {
     .route({ method: 'POST', path: '/sites', summary: 'Create a site', tags: ['site'], successStatus: 201 })
     .input(z.strictObject({ name: nameSchema, requestId: requestIdSchema }))
     .output(siteSchema),
+  rename: renamingOf('site', siteSchema),
+  delete: deletionOf('site', 'Delete a site that nothing is in'),
 };
 
 export const clusterSchema = z.object({
@@ -70,6 +73,8 @@ export const clusterContract = {
     })
     .input(z.strictObject({ name: nameSchema, site: refSchema, requestId: requestIdSchema }))
     .output(clusterSchema),
+  rename: renamingOf('cluster', clusterSchema),
+  delete: deletionOf('cluster', 'Delete a cluster that nothing is in'),
 };
 
 export const linkSchema = z.object({
@@ -134,4 +139,7 @@ export const linkContract = {
       }),
     )
     .output(linkSchema),
+  rename: renamingOf('link', linkSchema),
+  /** `confirm` where a mirror needs it: that mirror then loses its connection. */
+  delete: deletionOf('link', 'Delete a link between two sites'),
 };

@@ -14,7 +14,9 @@ import {
   requestIdSchema,
   sizeSchema,
 } from './common.ts';
+import { deletedSchema, renamingOf } from './changes.ts';
 import { jobSchema } from './job.ts';
+import { MAP_CELLS, volumeMapSchema, volumePreviewActionSchema, volumePreviewSchema } from './previews.ts';
 
 export const volumeSchema = z.object({
   id: z.string(),
@@ -93,7 +95,18 @@ export const volumeContract = {
       tags: ['volume'],
     })
     .input(one.extend({ confirm: confirmSchema, requestId: requestIdSchema }))
-    .output(z.object({ id: z.string(), name: z.string() })),
+    .output(deletedSchema),
+  rename: renamingOf('volume', volumeSchema),
+  /** `sizeBytes` belongs to `grow`. */
+  preview: query
+    .route({ method: 'GET', path: '/volumes/{volume}/preview', summary: 'What a change would do', tags: ['volume'] })
+    .input(one.extend({ action: volumePreviewActionSchema, sizeBytes: sizeSchema.optional() }))
+    .output(volumePreviewSchema),
+  /** Read from the block map and the marks, never from the data. */
+  map: query
+    .route({ method: 'GET', path: '/volumes/{volume}/map', summary: 'A coarse block map', tags: ['volume'] })
+    .input(one.extend({ cells: z.number().int().min(1).max(MAP_CELLS).optional() }))
+    .output(volumeMapSchema),
   /** After acknowledged log records were lost: the volume was inspected, it serves again with what is left. */
   acknowledge: mutation
     .route({

@@ -3,6 +3,7 @@
  * audited and, with a request id, carried out once.
  */
 import type { Lab } from '../lab.ts';
+import { comingRoutes } from './coming.ts';
 import { figureRoutes } from './figures.ts';
 import { mirrorRoutes } from './mirrors.ts';
 import { operationRoutes } from './operations.ts';
@@ -14,10 +15,18 @@ export type { CallContext } from './procedures.ts';
 
 export function createRouter(lab: Lab) {
   const os = proceduresOf(lab);
+  const coming = comingRoutes(os);
+  const topology = topologyRoutes(os, lab);
   return os.router({
-    ...topologyRoutes(os, lab),
-    ...volumeRoutes(os, lab),
-    ...mirrorRoutes(os, lab),
+    lab: { ...coming.lab, ...topology.lab },
+    site: { ...coming.site, ...topology.site },
+    cluster: { ...coming.cluster, ...topology.cluster },
+    server: { ...coming.server, ...topology.server },
+    link: { ...coming.link, ...topology.link },
+    array: { ...coming.array, ...topology.array },
+    pool: { ...coming.pool, ...topology.pool },
+    volume: { ...coming.volume, ...volumeRoutes(os, lab).volume },
+    mirror: { ...coming.mirror, ...mirrorRoutes(os, lab).mirror },
     ...operationRoutes(os, lab),
     ...figureRoutes(os, lab),
   });
