@@ -47,10 +47,14 @@ export function useLagSeries(mirror: string, windowSeconds: number): UseQueryRes
   });
 }
 
-export function useSeries(windowSeconds: number): UseQueryResult<Series> {
+/** Of one server or one volume; of the whole lab without a scope. */
+export function useSeries(
+  windowSeconds: number,
+  scope: { server: string } | { volume: string } | Record<string, never> = {},
+): UseQueryResult<Series> {
   return useQuery({
-    queryKey: ['lab', 'series', windowSeconds],
-    queryFn: () => rpc().metrics.series({ windowSeconds }),
+    queryKey: ['lab', 'series', windowSeconds, scope],
+    queryFn: () => rpc().metrics.series({ windowSeconds, ...scope }),
     refetchInterval: 1000,
   });
 }

@@ -13,6 +13,7 @@ import {
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState, type ReactElement, type ReactNode, type RefObject } from 'react';
 import { Icon } from './Icon.tsx';
+import type { TableAddress } from './use-table-address.ts';
 import classes from './shared.module.css';
 
 const features = tableFeatures({
@@ -47,6 +48,8 @@ interface Props<Row> {
   rowKey(row: Row): string;
   filter?: string;
   initialSort?: { id: string; desc: boolean };
+  /** Filter and order come from the page's address instead (`useTableAddress`). */
+  address?: TableAddress;
   onOpen?(row: Row): void;
   empty?: ReactNode;
   /** Fixed height in pixels: the table scrolls and draws only the rows in sight. Without it the table grows. */
@@ -71,8 +74,13 @@ function useWidth(element: RefObject<HTMLElement | null>): number | null {
 
 /** Sortable, filterable, virtualised. Rows are reached with the Tab key when they lead somewhere. */
 export function DenseTable<Row>(props: Props<Row>): ReactElement {
-  const { label, rows, columns: all, rowKey, filter = '', initialSort, onOpen, empty, height } = props;
-  const [sorting, setSorting] = useState(initialSort === undefined ? [] : [initialSort]);
+  const { label, rows, columns: all, rowKey, address, initialSort, onOpen, empty, height } = props;
+  const filter = address?.filter ?? props.filter ?? '';
+  const [ownSorting, setOwnSorting] = useState(initialSort === undefined ? [] : [initialSort]);
+  // An address may name a column that this table never had.
+  const sorting = (address === undefined ? ownSorting : [address.sort]).filter(({ id }) =>
+    all.some((column) => column.id === id && column.plain !== true),
+  );
   const scroller = useRef<HTMLDivElement>(null);
   const widthPx = useWidth(scroller);
   const columns = useMemo(
@@ -102,7 +110,11 @@ export function DenseTable<Row>(props: Props<Row>): ReactElement {
     columns: definitions,
     data,
     state: { sorting, globalFilter: filter },
-    onSortingChange: setSorting,
+    onSortingChange: (change) => {
+      const next = typeof change === 'function' ? change(sorting) : change;
+      if (address === undefined) setOwnSorting(next);
+      else if (next[0] !== undefined) address.setSort(next[0]);
+    },
     globalFilterFn: 'includesString',
     getRowId: (entry) => rowKey(entry.row),
     enableSortingRemoval: false,

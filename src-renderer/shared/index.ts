@@ -20,3 +20,4 @@ export { Time } from './Time.tsx';
 export { TimeSeries, type Mark, type Series as ChartSeries } from './TimeSeries.tsx';
 export { worstTone, type Tone } from './tone.ts';
 export * as units from './units.ts';
+export { useTableAddress, type Sort, type TableAddress } from './use-table-address.ts';
