@@ -18,6 +18,9 @@ export function htmlWithoutMarkup(text: string): string {
   return text;
 }
 
+// The schema library would compile its parsers with `new Function`, and probing whether it may is a violation already.
+(globalThis as { __zod_globalConfig?: { jitless: boolean } }).__zod_globalConfig = { jitless: true };
+
 const factory = (globalThis as { trustedTypes?: TrustedTypesFactory }).trustedTypes;
 factory?.createPolicy('default', {
   createHTML: htmlWithoutMarkup,

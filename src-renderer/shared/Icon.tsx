@@ -3,6 +3,7 @@ import type { ReactElement } from 'react';
 /** Our own small set: 16 x 16, one stroke weight, colour of the text around it. */
 const paths = {
   overview: 'M2.5 2.5h4.5v5H2.5zM9 2.5h4.5v3H9zM9 7.5h4.5v6H9zM2.5 9.5H7v4H2.5z',
+  topology: 'M2 2.5h4v4H2zM10 2.5h4v4h-4zM6 11h4v-1.500M6 9.500h4v4H6zM4 6.500V11h2M12 6.500V11h-2M6 4.500h4',
   replication: 'M2 5.5h11M10.5 3 13 5.5 10.5 8M14 10.5H3M5.5 8 3 10.5 5.5 13',
   recovery: 'M13.5 8a5.5 5.5 0 1 1-1.7-4M13.5 1.8V4.4H10.9M8 5v3.2l2.2 1.3',
   faults: 'M8.8 1.5 3.5 9h3.8l-.6 5.5L12.5 7H8.6z',
@@ -41,6 +42,9 @@ const paths = {
   search: 'M7 2.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9zM10.4 10.4l3.1 3.1',
   info: 'M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8zM8 7.4v3.8M8 4.8v.01',
   flag: 'M3.5 14V2.5M3.5 3h8.5l-2 3 2 3H3.5',
+  settings:
+    'M2.5 4.500h5M11 4.500h2.500M9.250 2.800a1.700 1.700 0 1 1 0 3.400 1.700 1.700 0 0 1 0-3.400zM2.5 11.500h2.500M8.5 11.500h5M6.750 9.800a1.700 1.700 0 1 1 0 3.400 1.700 1.700 0 0 1 0-3.400z',
+  more: 'M3.5 8h.01M8 8h.01M12.5 8h.01',
   sort: 'M5 6.5 8 3.5l3 3M5 9.5l3 3 3-3',
   up: 'M4 9.5 8 5.5l4 4',
   down: 'M4 6.5l4 4 4-4',

@@ -106,3 +106,49 @@ export function dateTime(at: number | string): string {
 export function utc(at: number | string): string {
   return `${instant(at).toISOString().replace('T', ' ').slice(0, 19)} UTC`;
 }
+
+const FACTORS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
+  t: 2 ** 40,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+};
+
+/** `4096`, `64MiB`, `1G` (= GiB), `1GB` (decimal), as the command line reads them; null where it is no size. */
+export function parseSize(text: string): number | null {
+  const match = /^([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)$/.exec(text.trim());
+  const factor = FACTORS[(match?.[2] ?? '?').toLowerCase().replace(/ib$/, '')];
+  const size = Number(match?.[1]) * (factor ?? Number.NaN);
+  return Number.isSafeInteger(size) ? size : null;
+}
+
+const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `10s`, `500ms`, `2m`; a bare number is seconds, as on the command line. In milliseconds; null where it is no duration. */
+export function parseDurationMs(text: string): number | null {
+  const match = /^([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)$/.exec(text.trim());
+  const seconds = Number(match?.[1]) * (SECONDS[match?.[2] ?? '?'] ?? Number.NaN);
+  return Number.isFinite(seconds) ? Math.round(seconds * 1000) : null;
+}
+
+/** A size as it may be typed again: the largest unit that needs no fraction (67108864 is 64MiB). */
+export function sizeText(size: number): string {
+  let value = size;
+  let step = 0;
+  while (value >= 1024 && value % 1024 === 0 && step < IEC.length - 2) {
+    value /= 1024;
+    step += 1;
+  }
+  return step === 0 ? String(value) : `${value}${IEC[step] ?? ''}`;
+}
+
+/** A duration as it may be typed again: 1500 is 1500ms, 60000 is 60s. */
+export function durationText(durationMs: number): string {
+  return durationMs >= 1000 && durationMs % 1000 === 0 ? `${durationMs / 1000}s` : `${durationMs}ms`;
+}

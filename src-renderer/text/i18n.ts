@@ -1,6 +1,9 @@
 import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
-import en from './en.json';
+import configuration from '../features/configuration/text.json';
+import shell from './en.json';
+
+const en = { ...shell, ...configuration };
 
 declare module 'i18next' {
   interface CustomTypeOptions {
