@@ -11,6 +11,7 @@ export interface MirrorLogPlaces {
   readonly poolIds: () => readonly string[];
   readonly sharedFile: (place: string | null, name: string, size: number, create: boolean) => Promise<StorageFile>;
   readonly sharedFileExists: (place: string | null, name: string) => Promise<boolean>;
+  readonly sharedFileRemove: (place: string | null, name: string) => Promise<void>;
 }
 
 /** The mirror log is of a newer format: it is left as it is, and nothing is mirrored through another one in its stead. */
@@ -59,7 +60,13 @@ export async function openMirrorLog(places: MirrorLogPlaces, serverId: string, w
   const sizeBytes = halfBytes + 2 * RESERVE_BYTES;
   const optionsOf = (n: number) => ({ names: namesOf(serverId, n), logId: `mirror ${serverId}`.slice(0, 32), halfBytes: sizeBytes, reserveBytes: RESERVE_BYTES });
   const openAt = (at: string) => async (name: string): Promise<StorageFile> => places.sharedFile(at, name, sizeBytes, true);
-  const make = (at: string, n: number): Promise<Log> => Log.create({ runtime, open: openAt(at) }, optionsOf(n));
+  const make = async (at: string, n: number): Promise<Log> => {
+    // Frames that older files still hold would be taken for lost ones of the new log. The first name decides whether there
+    // is a log, so it goes last.
+    for (const name of [...namesOf(serverId, n)].reverse())
+      if (await places.sharedFileExists(at, name)) await places.sharedFileRemove(at, name);
+    return Log.create({ runtime, open: openAt(at) }, optionsOf(n));
+  };
   if (place === null) {
     if (joined) runtime.covered('mirror-log/missing');
     const lost = joined ? ({ code: 'missing', what: `its files ${namesOf(serverId, 1).join(' and ')} are missing`, relationshipIds: null } as const) : null;

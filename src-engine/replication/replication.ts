@@ -383,7 +383,7 @@ export class Replication {
       case 'cut-release':
         return this.background(parameters, (rel) => rel.secondary.releaseCut(textOf(parameters, 'name')));
       case 'fractured':
-        return this.background(parameters, (rel) => rel.secondary.leave({ cause: causeOf(parameters['cause']), atWallMs: Number(parameters['atWallMs']), sequence: rel.secondary.held }));
+        return this.fractured(parameters);
       case 'missed': {
         const note = noteFrom(this.deps.runtime, parameters);
         if (note !== null) this.relationships.get(textOf(parameters, 'relationship'))?.told(note, causeOf(parameters['cause']));
@@ -397,6 +397,12 @@ export class Replication {
       default:
         this.deps.runtime.log.write('warn', 'unknown notification', { method, serverId });
     }
+  }
+
+  /** The source goes on alone: what is held goes into the image, and is tried again should a device refuse it now. */
+  private fractured(parameters: JsonObject): void {
+    const rel = this.relationships.get(textOf(parameters, 'relationship'));
+    rel?.leaveStream({ cause: causeOf(parameters['cause']), atWallMs: Number(parameters['atWallMs']), sequence: rel.secondary.held });
   }
 
   private background(parameters: JsonObject, work: (rel: Relationship) => Promise<void>): void {

@@ -130,6 +130,8 @@ export class SecondarySide {
     }
     this.held = through;
     this.joined = true;
+    // What a leave that failed was to be tried again for is done.
+    this.leaving = false;
     if (parameters['inSync'] === true) {
       await this.rel.change({
         image: 'Synchronized',
