@@ -4,6 +4,7 @@ import type { Clock, Storage } from '../runtime/index.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Machine } from './machine.ts';
 import { refuse } from './refused.ts';
+import { UNFINISHED } from './removal.ts';
 import type { Serial } from './serial.ts';
 import type { ServerUnit } from './server-unit.ts';
 import type { ArrayRecord, ClusterRecord, Topology } from './topology.ts';
@@ -22,9 +23,6 @@ export interface ArraysEnvironment {
 /** Below this, nothing new is begun. */
 const ROOM_BYTES = 64 * 1024 * 1024;
 
-/** In an array's directory while it is being made. */
-const UNFINISHED = 'unfinished';
-
 export class Arrays {
   readonly #environment: ArraysEnvironment;
 
@@ -32,9 +30,9 @@ export class Arrays {
     this.#environment = environment;
   }
 
-  storageOf(array: Pick<ArrayRecord, 'name'>): Storage {
-    const { machine, directory } = this.#environment;
-    return machine.storage(`${directory}/arrays/${array.name}`);
+  storageOf(array: Pick<ArrayRecord, 'name' | 'filedAs'>): Storage {
+    const { machine, directory, topology } = this.#environment;
+    return machine.storage(`${directory}/arrays/${topology.arrays.filesOf(array)}`);
   }
 
   /** The array's server restarts to reach it. */
@@ -48,9 +46,11 @@ export class Arrays {
     const freeBytes = await storage.freeBytes();
     if (freeBytes < ROOM_BYTES)
       refuse('R23', `Needs space on the disk that holds the images; ${freeBytes} bytes are free.`, 'Free some space.');
+    const id = topology.newId();
     const record: ArrayRecord = {
-      id: topology.newId(),
+      id,
       name,
+      ...topology.arrays.filing(name, id),
       createdAtMs: clock.wallMs(),
       siteId: cluster.siteId,
       clusterId: cluster.id,
@@ -76,13 +76,13 @@ export class Arrays {
     return record;
   }
 
-  /** At opening: what an interrupted creation left is removed; directories that nobody knows are told of. */
+  /** At opening: what an interrupted creation or deletion left is removed; directories that nobody knows are told of. */
   async settle(): Promise<void> {
     const { storage, topology, events } = this.#environment;
     for (const name of await this.#directories()) {
       const files = await storage.list(`arrays/${name}/`);
       const unfinished = files.includes(`arrays/${name}/${UNFINISHED}`);
-      const known = topology.arrays.byName(name) !== undefined;
+      const known = topology.arrays.byFiles(name) !== undefined;
       if (unfinished && known) await storage.remove(`arrays/${name}/${UNFINISHED}`);
       if (unfinished && !known) {
         // The marker last: an interrupted removal is taken up again.
@@ -94,7 +94,7 @@ export class Arrays {
         kind: 'array/unknown',
         severity: 'warning',
         subject: `array/${name}`,
-        message: `arrays/${name} holds ${files.length} files, but no array of this lab is called ${name}`,
+        message: `arrays/${name} holds ${files.length} files, but no array of this lab has its files there`,
       });
     }
   }
@@ -102,7 +102,7 @@ export class Arrays {
   /** Directories under `arrays/` that no array of the lab owns. */
   async unknown(): Promise<string[]> {
     const { topology } = this.#environment;
-    return (await this.#directories()).filter((name) => topology.arrays.byName(name) === undefined);
+    return (await this.#directories()).filter((name) => topology.arrays.byFiles(name) === undefined);
   }
 
   async #directories(): Promise<string[]> {

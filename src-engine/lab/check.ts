@@ -82,7 +82,7 @@ class Check {
   async server(server: ServerRecord, repair: boolean): Promise<void> {
     const { unitOf, serverStorage, topology } = this.#environment;
     const unit = unitOf(server.id);
-    const folder = `servers/${server.name}`;
+    const folder = `servers/${topology.servers.filesOf(server)}`;
     const storage = serverStorage(server);
     const state = unit.anyFace?.status().state;
     const serving = unit.state === 'up' && state?.kind !== 'refused';
@@ -116,7 +116,7 @@ class Check {
     const owned = topology.volumes.list().filter((volume) => topology.ownerOf(volume).id === server.id);
     for (const volume of owned.filter((one) => !face.volumes().some((found) => found.id === one.id))) {
       this.#found({
-        file: `arrays/${topology.arrays.get(topology.pools.get(volume.poolId).arrayId).name}`,
+        file: `arrays/${topology.arrays.filesOf(topology.arrays.get(topology.pools.get(volume.poolId).arrayId))}`,
         offset: null,
         expected: `volume ${volume.name} on pool ${topology.pools.nameOf(volume.poolId)}`,
         found: 'no such volume on the pool',
@@ -136,7 +136,7 @@ class Check {
 
   async array(array: ArrayRecord, repair: boolean): Promise<void> {
     const { topology, arrayStorage, copyTopology, unitOf } = this.#environment;
-    const folder = `arrays/${array.name}`;
+    const folder = `arrays/${topology.arrays.filesOf(array)}`;
     const storage = arrayStorage(array);
     const before = this.#problems.length;
     for (let slot = 0; slot < array.disks; slot += 1) await this.#disk(storage, folder, array, slot);

@@ -152,6 +152,15 @@ export class Faults {
     }
   }
 
+  /** What was deleted is not broken any more. */
+  forgetTarget(id: string): void {
+    for (const fault of this.#faults.values()) {
+      if (fault.target !== id) continue;
+      this.#environment.catalog.remove('faults', fault.id);
+      this.#faults.delete(fault.id);
+    }
+  }
+
   /** Brings links and the clock to what configuration and faults say together. */
   apply(): void {
     const { topology, network } = this.#environment;

@@ -19,6 +19,8 @@ import type { Machine } from './machine.ts';
 import { Mirrors } from './mirrors.ts';
 import { beginCreation, endCreation, newLabFile, openCatalog, refuseWrongPlace } from './opening.ts';
 import { Pools } from './pools.ts';
+import { Removal } from './removal.ts';
+import { Renaming } from './renaming.ts';
 import { Sampler } from './sampler.ts';
 import type { MakeServer, ServerUnit } from './server-unit.ts';
 import { DEFAULT_SERVER_SETTINGS, type ServerSettings } from './server/types.ts';
@@ -88,6 +90,8 @@ export class Lab {
   readonly views: Views;
   readonly sampler: Sampler;
   readonly drills: Drills;
+  readonly removal: Removal;
+  readonly renaming: Renaming;
   readonly openedAtMs: number;
   readonly #topologyKeeper: TopologyKeeper;
   readonly #restored: string | null;
@@ -178,6 +182,7 @@ export class Lab {
       makeServer,
       arrays,
       faults,
+      removal: () => this.removal,
       runsWorkload: (volume) => workloads.runningOn(volume.id) !== null,
       changed,
       ending: () => this.#closing,
@@ -188,6 +193,25 @@ export class Lab {
     this.#look = files.look;
     this.#topologyKeeper = new TopologyKeeper({ catalog, topology, events, arrays });
     this.drills = new Drills(this);
+    this.removal = new Removal({
+      storage,
+      catalog,
+      topology,
+      events,
+      faults,
+      changes,
+      unitOf,
+      forgetUnit: (serverId) => this.servers.forget(serverId),
+      copied: () => this.#topologyKeeper.rested(),
+    });
+    this.renaming = new Renaming({
+      topology,
+      events,
+      jobs,
+      workloads,
+      changes,
+      drilling: () => this.drills.underWay,
+    });
   }
 
   /** Opens the lab of the directory, or makes one there. Throws `Refused` when it cannot be; nothing is changed then. */
@@ -245,6 +269,7 @@ export class Lab {
         await endCreation(storage);
         await backUpLabFile(storage, opening.file).catch(() => undefined); // a full file system is no reason to stay closed
         await lab.arrays.settle();
+        await lab.removal.settle();
         await lab.#topologyKeeper.catchUp();
         if (look !== null) lab.#isolate();
         await lab.servers.powerUp();
@@ -366,7 +391,8 @@ export class Lab {
         runtime: this.machine.runtime,
         unitOf: (serverId) => this.servers.unitOf(serverId),
         arrayStorage: (array) => this.arrays.storageOf(array),
-        serverStorage: (server) => this.machine.storage(`${this.directory}/servers/${server.name}`),
+        serverStorage: (server) =>
+          this.machine.storage(`${this.directory}/servers/${this.topology.servers.filesOf(server)}`),
         hasLedger: (volume) => this.workloads.hasLedger(volume),
         readLedger: (volume) => this.workloads.ledger(volume),
         restored: this.#look === null ? null : this.#restored,

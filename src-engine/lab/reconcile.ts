@@ -22,6 +22,7 @@ export function reconcile({ topology, clock, events, unitOf }: ReconcileEnvironm
       if (known !== undefined && known.sizeBytes === volume.sizeBytes) continue;
       const name = known?.name ?? (topology.volumes.byName(volume.name) === undefined ? volume.name : volume.id);
       topology.volumes.put({
+        ...(known ?? topology.volumes.filing(name, volume.id)),
         id: volume.id,
         name,
         createdAtMs: known?.createdAtMs ?? clock.wallMs(),

@@ -7,6 +7,7 @@ import type { Faults } from './faults.ts';
 import type { Machine } from './machine.ts';
 import { reconcile } from './reconcile.ts';
 import { refuse } from './refused.ts';
+import type { Removal } from './removal.ts';
 import { ServerUnit, type MakeServer, type UnitEnvironment } from './server-unit.ts';
 import type { ServerEvent, ServerSettings } from './server/types.ts';
 import type { ClusterRecord, ServerRecord, Topology, VolumeRecord } from './topology.ts';
@@ -24,6 +25,7 @@ export interface ServersEnvironment {
   readonly arrays: Arrays;
   readonly faults: Faults;
   readonly runsWorkload: (volume: VolumeRecord) => boolean;
+  readonly removal: () => Removal;
   readonly changed: () => void;
   /** The host begins to end: nothing is started any more. */
   readonly ending: () => boolean;
@@ -64,9 +66,13 @@ export class Servers {
     const unit = new ServerUnit(
       {
         id: server.id,
-        name: server.name,
-        site: topology.sites.nameOf(server.siteId),
-        logStorage: machine.storage(`${directory}/servers/${server.name}`),
+        get name() {
+          return topology.servers.byId(serverId)?.name ?? server.name;
+        },
+        get site() {
+          return topology.sites.nameOf(server.siteId);
+        },
+        logStorage: machine.storage(`${directory}/servers/${topology.servers.filesOf(server)}`),
         logHalfBytes: server.logHalfBytes,
         arrays: () =>
           topology.arrays
@@ -76,13 +82,18 @@ export class Servers {
         pools: () =>
           topology.pools
             .list()
-            .filter((pool) => pool.ownerId === server.id)
+            .filter((pool) => pool.ownerId === server.id && pool.deleting !== true)
             .map((pool) => ({ poolId: pool.id, arrayId: pool.arrayId })),
       },
       this.#unitEnvironment,
     );
     this.#units.set(serverId, unit);
     return unit;
+  }
+
+  /** Of a server that was deleted. */
+  forget(serverId: string): void {
+    this.#units.delete(serverId);
   }
 
   async create(
@@ -100,9 +111,11 @@ export class Servers {
         'A cluster has one server in this version; create another cluster.',
         { field: 'cluster' },
       );
+    const id = topology.newId();
     const server = topology.servers.put({
-      id: topology.newId(),
+      id,
       name,
+      ...topology.servers.filing(name, id),
       createdAtMs: clock.wallMs(),
       siteId: cluster.siteId,
       clusterId: cluster.id,
@@ -185,6 +198,7 @@ export class Servers {
   reconcile(): void {
     const { topology, clock, events } = this.#environment;
     reconcile({ topology, clock, events, unitOf: (serverId) => this.unitOf(serverId) });
+    void this.#environment.removal().finishPools();
   }
 
   /**

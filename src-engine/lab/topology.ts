@@ -6,11 +6,14 @@ import { CatalogConflict, type Catalog, type CollectionName } from './catalog/in
 import { refuse } from './refused.ts';
 
 const base = { id: z.string(), name: z.string(), createdAtMs: z.number() };
+/** For what has files: what they are called by, where that is not its name (it was renamed, or another had the name first). */
+const filed = { filedAs: z.string().optional() };
 const recordSchemas = {
   sites: z.object({ ...base }),
   clusters: z.object({ ...base, siteId: z.string() }),
   servers: z.object({
     ...base,
+    ...filed,
     siteId: z.string(),
     clusterId: z.string(),
     logHalfBytes: z.number(),
@@ -25,6 +28,7 @@ const recordSchemas = {
   }),
   arrays: z.object({
     ...base,
+    ...filed,
     siteId: z.string(),
     clusterId: z.string(),
     disks: z.number(),
@@ -36,8 +40,10 @@ const recordSchemas = {
     level: raidLevelSchema,
     slots: z.array(z.number()),
     ownerId: z.string(),
+    /** It is being wiped: no server opens it any more. */
+    deleting: z.boolean().optional(),
   }),
-  volumes: z.object({ ...base, poolId: z.string(), sizeBytes: z.number() }),
+  volumes: z.object({ ...base, ...filed, poolId: z.string(), sizeBytes: z.number() }),
   mirrors: z.object({
     ...base,
     sourceVolumeId: z.string(),
@@ -72,6 +78,7 @@ interface Named {
   readonly id: string;
   readonly name: string;
   readonly createdAtMs: number;
+  readonly filedAs?: string | undefined;
 }
 
 export class Registry<T extends Named> {
@@ -104,6 +111,17 @@ export class Registry<T extends Named> {
   }
   byName(name: string): T | undefined {
     return this.list().find((record) => record.name === name);
+  }
+  /** What its files are called by. */
+  filesOf(record: Pick<Named, 'name' | 'filedAs'>): string {
+    return record.filedAs ?? record.name;
+  }
+  byFiles(files: string): T | undefined {
+    return this.list().find((record) => this.filesOf(record) === files);
+  }
+  /** For a new one: its name, or its id where one that was renamed still has its files under that name. */
+  filing(name: string, id: string): { readonly filedAs?: string } {
+    return this.byFiles(name) === undefined ? {} : { filedAs: id };
   }
   /** By name or id. */
   find(ref: string): T {

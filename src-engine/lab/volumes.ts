@@ -132,9 +132,11 @@ export class Volumes {
   async #create(name: string, pool: PoolRecord, sizeBytes: number): Promise<VolumeRecord> {
     const { topology, clock, unitOf } = this.#environment;
     topology.volumes.checkName(name);
+    const id = topology.newId();
     const record: VolumeRecord = {
-      id: topology.newId(),
+      id,
       name,
+      ...topology.volumes.filing(name, id),
       createdAtMs: clock.wallMs(),
       poolId: pool.id,
       sizeBytes,

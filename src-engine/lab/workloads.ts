@@ -240,7 +240,7 @@ export class Workloads {
 
   async #openLedger(volume: VolumeRecord): Promise<Ledger> {
     const { storage, random, clock, events } = this.#environment;
-    const path = `${LEDGERS}${volume.name}.ledger`;
+    const path = this.#ledgerPath(volume);
     const result = await Ledger.open({
       storage,
       path,
@@ -267,10 +267,14 @@ export class Workloads {
     return result.ledger;
   }
 
+  #ledgerPath(volume: VolumeRecord): string {
+    return `${LEDGERS}${this.#environment.topology.volumes.filesOf(volume)}.ledger`;
+  }
+
   hasLedger(volume: VolumeRecord): Promise<boolean> {
     return this.#ledgers.has(volume.id)
       ? Promise.resolve(true)
-      : this.#environment.storage.exists(`${LEDGERS}${volume.name}.ledger`);
+      : this.#environment.storage.exists(this.#ledgerPath(volume));
   }
 
   /** With the volume's workloads paused, and nobody else's foreign write or audit under way. */
@@ -382,7 +386,7 @@ export class Workloads {
     const ledger = await this.#ledgers.get(volume.id)?.catch(() => null);
     this.#ledgers.delete(volume.id);
     await ledger?.close();
-    const path = `${LEDGERS}${volume.name}.ledger`;
+    const path = this.#ledgerPath(volume);
     if (await this.#environment.storage.exists(path)) await this.#environment.storage.remove(path);
   }
 

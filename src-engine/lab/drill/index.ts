@@ -117,6 +117,13 @@ export class Drills {
     return present(this.#current());
   }
 
+  /** A drill runs, waits to be advanced, or has not cleaned up. */
+  get underWay(): boolean {
+    return this.list().some(
+      ({ state }) => state === 'running' || state === 'waiting' || state === 'cleanup-incomplete',
+    );
+  }
+
   /** Begins the next step of a guided drill and returns with it running. */
   advance(id: string): Drill {
     const drill = this.#find(id);

@@ -3,6 +3,7 @@
  * audited and, with a request id, carried out once.
  */
 import type { Lab } from '../lab.ts';
+import { changeRoutes } from './changes.ts';
 import { comingRoutes } from './coming.ts';
 import { figureRoutes } from './figures.ts';
 import { mirrorRoutes } from './mirrors.ts';
@@ -16,17 +17,18 @@ export type { CallContext } from './procedures.ts';
 export function createRouter(lab: Lab) {
   const os = proceduresOf(lab);
   const coming = comingRoutes(os);
+  const changes = changeRoutes(os, lab);
   const topology = topologyRoutes(os, lab);
   return os.router({
     lab: { ...coming.lab, ...topology.lab },
-    site: { ...coming.site, ...topology.site },
-    cluster: { ...coming.cluster, ...topology.cluster },
-    server: { ...coming.server, ...topology.server },
-    link: { ...coming.link, ...topology.link },
-    array: { ...coming.array, ...topology.array },
-    pool: { ...coming.pool, ...topology.pool },
-    volume: { ...coming.volume, ...volumeRoutes(os, lab).volume },
-    mirror: { ...coming.mirror, ...mirrorRoutes(os, lab).mirror },
+    site: { ...changes.site, ...topology.site },
+    cluster: { ...changes.cluster, ...topology.cluster },
+    server: { ...changes.server, ...topology.server },
+    link: { ...changes.link, ...topology.link },
+    array: { ...coming.array, ...changes.array, ...topology.array },
+    pool: { ...coming.pool, ...changes.pool, ...topology.pool },
+    volume: { ...coming.volume, ...changes.volume, ...volumeRoutes(os, lab).volume },
+    mirror: { ...coming.mirror, ...changes.mirror, ...mirrorRoutes(os, lab).mirror },
     ...operationRoutes(os, lab),
     ...figureRoutes(os, lab),
   });

@@ -18,6 +18,7 @@ import { writeIdentity } from './identity.ts';
 import { LogPressure } from './log-pressure.ts';
 import { Losses } from './losses.ts';
 import { VIEW_PREFIX, RefusedStart, openFiles, openVolumes, releaseViews, replay } from './opening.ts';
+import { removePool, whatKeepsPool } from './pool-removal.ts';
 import { checkPools, serverStatus, volumeStatuses } from './status.ts';
 import { Suspension } from './suspension.ts';
 import type {
@@ -25,6 +26,7 @@ import type {
   ActionOutcome,
   ActionPreview,
   HostVolume,
+  PoolRemoval,
   RelationshipStatus,
   ServerDependencies,
   ServerStatus,
@@ -261,6 +263,15 @@ export class StorageServer implements StorageServerFace {
     const pool = await Pool.create({ runtime: this.deps.runtime, handle }, spec as Parameters<typeof Pool.create>[1]);
     this.held.pools.set(spec.id, { pool, handle });
     this.suspension.watch(pool);
+  }
+
+  whatKeepsPool(pool: PoolRemoval): Promise<string | null> {
+    return whatKeepsPool(this.held, pool);
+  }
+
+  removePool(pool: PoolRemoval): Promise<void> {
+    this.suspension.refuse();
+    return removePool(this.held, pool);
   }
 
   volumes(): readonly VolumeStatus[] {

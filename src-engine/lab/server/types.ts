@@ -100,6 +100,12 @@ export interface ServerStatus {
   readonly pools: readonly PoolStatus[];
 }
 
+export interface PoolRemoval {
+  readonly id: string;
+  readonly arrayId: string;
+  readonly slots: readonly number[];
+}
+
 export interface PoolStatus {
   readonly id: string;
   readonly name: string;
@@ -269,6 +275,10 @@ export interface StorageServerFace {
       readonly unitBlocks: number;
     }[];
   }): Promise<void>;
+  /** Why a pool cannot go, as a sentence; null where nothing keeps it. */
+  whatKeepsPool(pool: PoolRemoval): Promise<string | null>;
+  /** Wipes a pool, open or not; asking again finishes what a crash interrupted. */
+  removePool(pool: PoolRemoval): Promise<void>;
   volumes(): readonly VolumeStatus[];
   createVolume(spec: {
     readonly id: string;
