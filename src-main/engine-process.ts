@@ -10,6 +10,7 @@ import {
   Engine,
   messageOf,
   openControlSocket,
+  spreadNet,
   type Caller,
   type ControlSocket,
   type MessageChannelLike,
@@ -85,6 +86,7 @@ function serveParent(parent: ParentPort): void {
     switch (order.type) {
       case 'start': {
         engine = new Engine({ ...order, host: 'desktop', openLab: openRealLab, onBug });
+        spreadNet(engine, onBug);
         for (const port of early.splice(0)) admit(port);
         const starting = engine.start();
         tell();

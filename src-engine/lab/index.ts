@@ -30,6 +30,8 @@ export interface OpenedLab {
   readonly lab: Lab;
   readonly router: LabRouter;
   close(): Promise<void>;
+  /** Ends the lab as in a power cut, with an event that says why. For exceptions that nobody expected. */
+  abandon(reason: string): Promise<void>;
   announce(addition: { readonly socket?: string; readonly url?: string }): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export async function openLab(request: OpenLabRequest): Promise<OpenedLab> {
     lab,
     router: createRouter(lab),
     close: () => lab.close(),
+    abandon: (reason) => lab.abandon(reason),
     announce: (addition) => lab.lock.announce(addition),
   };
 }

@@ -403,6 +403,26 @@ export class Lab {
     );
   }
 
+  /**
+   * After an exception that nobody expected. What is in memory is not trusted to be written to the arrays any more: the
+   * servers end as in a power cut, which the next start recovers from, and only the lab's own files are closed in order.
+   */
+  async abandon(reason: string): Promise<void> {
+    if (this.#closing) return;
+    try {
+      this.events.append({
+        kind: 'host/bug',
+        severity: 'critical',
+        subject: `lab/${this.file.name}`,
+        message: `The host met a bug and ended as in a power cut: ${reason}. Nothing acknowledged is lost; the next start recovers it from the logs.`,
+      });
+    } catch {
+      // The host's log has it too; a catalog that cannot be written must not keep the servers up.
+    }
+    await this.servers.drop('the host met a bug');
+    await this.close();
+  }
+
   /** Graceful: workloads stop, servers take their last consistency points, everything is closed. Idempotent. */
   async close(): Promise<void> {
     if (this.#closing) return;

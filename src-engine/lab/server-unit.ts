@@ -115,7 +115,12 @@ export class ServerUnit {
     const life = this.#life;
     const face = this.need();
     const ended = Symbol('ended');
-    const answer = await Promise.race([Promise.resolve(question(face)), life?.over.then(() => ended) ?? ended]);
+    const asked = Promise.resolve(question(face)).catch((error: unknown) => {
+      // What a server that stops says of its closed parts is no answer to the question.
+      if (this.#life === life && this.#state === 'up') throw error;
+      return ended;
+    });
+    const answer = await Promise.race([asked, life?.over.then(() => ended) ?? ended]);
     if (answer === ended) throw new Refused(this.#downRefusal());
     return answer as T;
   }

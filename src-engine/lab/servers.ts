@@ -303,11 +303,10 @@ export class Servers {
   }
 
   /** All servers off as if the power had gone: of a lab that was only looked at. */
-  async drop(): Promise<void> {
-    for (const server of this.#environment.topology.servers.list()) {
-      this.unitOf(server.id).crash('the look is over');
-      await this.unitOf(server.id).rested();
-    }
+  async drop(cause = 'the look is over'): Promise<void> {
+    const units = this.#environment.topology.servers.list().map((server) => this.unitOf(server.id));
+    for (const unit of units) unit.crash(cause);
+    await Promise.all(units.map((unit) => unit.rested()));
   }
 
   /** All servers off, gracefully. */

@@ -64,6 +64,8 @@ export class Log {
    * then `free(sealed.index)`.
    */
   onFailure: (error: StorageError, sealed: SealedHalf | null) => void = () => undefined;
+  /** The log met a bug and takes nothing any more: its server must stop serving. */
+  onBroken: (error: unknown) => void = () => undefined;
   /** The log left the state `suspended`. */
   onResume: () => void = () => undefined;
 
@@ -87,6 +89,7 @@ export class Log {
   readonly #queue = new FrameQueue();
   #pumping = false;
   #pumped: Promise<void> = Promise.resolve();
+  #renewed: Promise<void> = Promise.resolve();
   #closed = false;
   #renewing = false;
   #failuresInRow = 0;
@@ -235,11 +238,11 @@ export class Log {
 
   /**
    * Assigns the next sequence to the record and queues it. Null, and nothing happened, when the active half has no room
-   * (seal it, or wait for the other half) or the log is suspended.
+   * (seal it, or wait for the other half), or the log is suspended or closed.
    */
   append(record: LogRecord): number | null {
     assert(this.#started, 'nothing is appended before the start record');
-    if (this.#state === 'suspended') return null;
+    if (this.#state === 'suspended' || this.#closed) return null;
     const sizeBytes = this.#active.file.size;
     if (isHostKind(record.kind)) return this.#place(record, sizeBytes - this.#reserveBytes) ? record.sequence : null;
     if (!this.#place(record, sizeBytes - SEAL_BYTES)) return null;
@@ -256,7 +259,7 @@ export class Log {
   /** The other half is free, so `seal` may be called. */
   canSeal(): boolean {
     const other = this.#other(this.#active);
-    return this.#started && this.#state === 'open' && other.state === 'free' && !other.failed;
+    return this.#started && !this.#closed && this.#state === 'open' && other.state === 'free' && !other.failed;
   }
 
   /**
@@ -303,6 +306,7 @@ export class Log {
    * mirror log; costs a read of both halves. Null if what is on the medium does not reach `durableSequence`.
    */
   async readBack(): Promise<readonly LogRecord[] | null> {
+    if (this.#closed) return null;
     const through = this.#durableSequence;
     const images: HalfImage[] = [];
     for (const half of this.#halves) {
@@ -317,12 +321,14 @@ export class Log {
     return liveRecords(assembly).filter((record) => record.sequence <= through);
   }
 
-  /** Closes the files. Nothing may be in flight or used after it. */
+  /** Closes the files. What comes later is refused: `append` answers null, `canSeal` and `readBack` likewise. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#retry?.cancel();
     // A commit under way ends first; what was not begun is as if the power had gone: nobody was told of it.
     this.#closed = true;
     await this.#pumped;
+    await this.#renewed;
     for (const half of this.#halves) await half.file.close();
   }
 
@@ -354,7 +360,7 @@ export class Log {
     if (!this.#pumping) {
       this.#pumping = true;
       // A continuation of this turn: everything that the turn still appends shares the first commit.
-      this.#pumped = Promise.resolve().then(() => this.#pump());
+      this.#pumped = Promise.resolve().then(() => this.#pump()).catch((error: unknown) => this.#break(error));
     }
     return true;
   }
@@ -368,6 +374,14 @@ export class Log {
   #note(record: LogRecord): void {
     if (this.#active.firstSequence === 0) this.#active.firstSequence = record.sequence;
     this.#active.lastSequence = record.sequence;
+  }
+
+  /** Not a device that failed but a bug: the log takes nothing any more, and tells its server instead of the process. */
+  #break(error: unknown): void {
+    this.#state = 'suspended';
+    this.#retry?.cancel();
+    this.#deps.runtime.log.write('error', 'the log met a bug and takes nothing any more', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    if (!this.#closed) this.onBroken(error);
   }
 
   async #pump(): Promise<void> {
@@ -426,7 +440,7 @@ export class Log {
     this.#failuresInRow = 0;
     this.#freedDurable = freedThrough;
     const other = this.#other(half);
-    if (other.failed) void this.#renew(other);
+    if (other.failed) this.#renew(other);
     this.onDurable(last.sequence);
     this.#waiters.settle(last.sequence);
   }
@@ -456,7 +470,7 @@ export class Log {
     this.#failuresInRow += 1;
     if (half.state === 'active') half.lastSequence = half.durableSequence;
     await this.#relocate(half, this.#failuresInRow <= IMMEDIATE_ATTEMPTS);
-    if (this.#state === 'open') void this.#renew(half);
+    if (this.#state === 'open') this.#renew(half);
     this.onFailure(error, half.state === 'sealed' ? describe(half) : null);
   }
 
@@ -495,9 +509,10 @@ export class Log {
   }
 
   #retryLater(half: Half): void {
+    if (this.#closed) return;
     this.#retry ??= this.#deps.runtime.clock.after(RETRY_DELAY_MS, () => {
       this.#retry = null;
-      void this.#renew(half);
+      this.#renew(half);
     });
   }
 
@@ -521,9 +536,13 @@ export class Log {
     }
   }
 
-  async #renew(half: Half): Promise<void> {
-    if (this.#renewing) return;
+  #renew(half: Half): void {
+    if (this.#renewing || this.#closed) return;
     this.#renewing = true;
+    this.#renewed = this.#renewFile(half).catch((error: unknown) => this.#break(error));
+  }
+
+  async #renewFile(half: Half): Promise<void> {
     // Not before the medium says that nothing in the old file is needed.
     const mayGo = half.failed && half.state === 'free' && half.lastSequence <= this.#freedDurable;
     if (mayGo && !(await this.#replaceFile(half))) this.#retryLater(half);
@@ -532,9 +551,9 @@ export class Log {
   }
 
   #resume(): void {
-    if (this.#state !== 'suspended' || this.#pumping) return;
+    if (this.#state !== 'suspended' || this.#pumping || this.#closed) return;
     this.#pumping = true;
-    void this.#leaveSuspension();
+    this.#pumped = this.#leaveSuspension().catch((error: unknown) => this.#break(error));
   }
 
   async #leaveSuspension(): Promise<void> {

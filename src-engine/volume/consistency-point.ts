@@ -92,8 +92,13 @@ export class ConsistencyPoints {
     });
   }
 
-  stop(): void {
+  /** None is begun any more; resolves when the one that runs has ended. */
+  async stop(): Promise<void> {
     this.stopped = true;
+    const waiting = this.next;
+    this.next = null;
+    waiting?.reject(stopping());
+    await this.running?.catch(() => undefined);
   }
 
   get busy(): boolean {
@@ -102,6 +107,7 @@ export class ConsistencyPoints {
 
   /** A consistency point that seals after this call. Calls made while one runs share the next one. */
   request(trigger: CpTrigger): Promise<CpSummary> {
+    if (this.stopped) return Promise.reject(stopping());
     if (this.running === null) return this.start(trigger);
     if (this.next === null) {
       let resolve: (cp: CpSummary) => void = () => undefined;
@@ -258,6 +264,8 @@ export class ConsistencyPoints {
     );
   }
 }
+
+const stopping = (): VolumeError => new VolumeError('volume/offline', 'the server stops: it takes no consistency point any more');
 
 function mirrorCounts(v: VolumePart): CpSummary['mirrors'] {
   if (v.session === null) return [];

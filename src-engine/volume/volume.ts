@@ -63,6 +63,8 @@ export class LoggedVolume {
   /** Last sequence of the own log that is on disk with the root: replay skips what is at or below it. */
   appliedSequence: number;
   lastSequence: number;
+  /** Set by `stop` and `end`: the gate is nobody's to change any more. */
+  private ending: 'no' | 'held' | 'ended' = 'no';
   readonly counters = { reads: 0, writes: 0, readBytes: 0, writtenBytes: 0 };
 
   private visible = new Map<number, FrozenBlock>();
@@ -158,6 +160,7 @@ export class LoggedVolume {
 
   /** Brings a request into the log, or back into the queue when something must be had first. */
   private admit(request: WriteRequest): void {
+    if (this.ending === 'ended') return this.settle(request, this.gateError());
     const partial = partialBlocks(request.offset, request.length);
     const missing = partial.filter((vbn) => this.memoryContent(vbn) === undefined && !this.partialBase.has(vbn));
     if (missing.length > 0) {
@@ -168,7 +171,7 @@ export class LoggedVolume {
       return;
     }
     const blocks = roomFor(request);
-    if (!this.deps.pool.reserve(blocks)) {
+    if (!this.deps.pool.reserve(blocks, request.payload === null)) {
       this.settle(request, new VolumeError('volume/no-space', 'the pool has no room for this write; delete a snapshot or a volume, or grow the pool'));
       return;
     }
@@ -235,9 +238,25 @@ export class LoggedVolume {
     }
   }
 
+  /** Without effect once the volume's server stops. */
   setGate(gate: VolumeGate): void {
+    if (this.ending !== 'no') return;
     this.gate = gate;
     if (gate.kind !== 'held') this.retryWaiting();
+  }
+
+  /** The server stops: nobody is admitted any more, whoever asks for it. Requests wait until `end` tells them. */
+  stop(reason: string): void {
+    this.setGate({ kind: 'held', reason });
+    this.ending = 'held';
+  }
+
+  /** Nothing of this volume goes to the log any more; whoever waits, and whoever asks later, is told so. */
+  end(message: string): void {
+    this.ending = 'ended';
+    this.gate = { kind: 'closed', code: 'volume/offline', message };
+    this.failWaiting('volume/offline', message);
+    this.failPending('volume/offline', message);
   }
 
   /** Makes every request that waits fail (strict mirror without its keeper, a demotion). */
@@ -378,7 +397,7 @@ export class LoggedVolume {
     applyChange(this.visible, change, (vbn) => this.memoryContent(vbn) ?? null);
     const blocks = endVbn(record.offset, record.length) - firstVbn(record.offset);
     const room = roomFor(change);
-    if (this.deps.pool.reserve(room)) this.reservedActive += room;
+    if (this.deps.pool.reserve(room, change.payload === null)) this.reservedActive += room;
     for (let vbn = firstVbn(record.offset); vbn < firstVbn(record.offset) + blocks; vbn++) this.deps.cache.drop(this.id, vbn);
     this.lastSequence = Math.max(this.lastSequence, record.sequence);
     return true;

@@ -26,6 +26,8 @@ export interface Caller extends Record<PropertyKey, unknown> {
 export interface OpenedLab {
   readonly router: unknown;
   close(): Promise<void>;
+  /** Ends the lab as in a power cut, with an event that says why. */
+  abandon?(reason: string): Promise<void>;
   /** Tells others where this process listens (`lab.lock`). */
   announce?(addition: { readonly socket?: string; readonly url?: string }): Promise<void>;
 }
@@ -159,6 +161,18 @@ export class Engine {
     this.router = this.routerWith(refusingRouter(() => this.notOpen()));
     this.handlers = this.handlersOf(this.router);
     await lab.close();
+    this.state = 'none';
+  }
+
+  /** After an exception that nobody expected: the lab ends as in a power cut (decision 0015). The process is to end too. */
+  async abandon(reason: string): Promise<void> {
+    const { lab } = this;
+    if (lab?.abandon === undefined) return this.close();
+    this.lab = null;
+    this.state = 'closing';
+    this.router = this.routerWith(refusingRouter(() => this.notOpen()));
+    this.handlers = this.handlersOf(this.router);
+    await lab.abandon(reason);
     this.state = 'none';
   }
 

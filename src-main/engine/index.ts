@@ -6,4 +6,5 @@
 export * from './control-socket.ts';
 export * from './door.ts';
 export * from './engine.ts';
+export * from './net.ts';
 export * from './refusals.ts';

@@ -254,6 +254,17 @@ describe('rule 14: who may come in', () => {
     expect(bugs).toEqual([]);
   });
 
+  test('strangers who flood the host take nothing from proven callers, nor from whoever asks whether it lives', async () => {
+    const listen = { hostname: '127.0.0.1', port: 0 };
+    const flooded = await openHeadless({ engine, listen, consoleRoot, version: '0', onBug: () => undefined });
+    const status = async (path: string, headers = {}) => (await fetch(flooded.url + path, { headers })).status;
+    const all = (path: string, count: number) => Promise.all(Array.from({ length: count }, () => status(path)));
+    expect(await all('/readyz', 400)).toContain(429);
+    expect(new Set(await all('/healthz', 50))).toEqual(new Set([200]));
+    expect(await status('/readyz', { authorization: `Bearer ${flooded.token}` })).toBe(200);
+    await flooded.close();
+  });
+
   test('the rate limit lets a burst through, refuses the next, and recovers', () => {
     let now = 0;
     const limit = new RateLimit(10, 3, () => now);

@@ -9,18 +9,21 @@ import type { Site } from './site.ts';
 export const PROFILES = ['mixed', 'crashes', 'cp-crashes', 'network', 'media', 'admin', 'disaster', 'calm'] as const;
 export type ProfileName = (typeof PROFILES)[number];
 
-type Deed = 'crash' | 'blackout' | 'cp-crash' | 'cut' | 'noise' | 'slow' | 'log-sync' | 'member' | 'shared-sync' | 'full' | 'rot' | 'clock' | 'admin' | 'operator' | 'view' | 'point' | 'disaster' | 'partition' | 'swap';
+type Deed = 'crash' | 'power-off' | 'blackout' | 'cp-crash' | 'cut' | 'noise' | 'slow' | 'log-sync' | 'member' | 'shared-sync' | 'full' | 'rot' | 'clock' | 'admin' | 'operator' | 'view' | 'point' | 'disaster' | 'partition' | 'swap';
 
 const WEIGHTS: Record<ProfileName, Partial<Record<Deed, number>>> = {
-  mixed: { crash: 3, blackout: 1, 'cp-crash': 3, cut: 3, noise: 2, slow: 1, 'log-sync': 1, member: 1, 'shared-sync': 0.5, full: 0.5, rot: 2, clock: 1, admin: 4, operator: 3, view: 3, point: 2, disaster: 1, partition: 0.5, swap: 1 },
-  crashes: { crash: 6, blackout: 3, 'cp-crash': 3, view: 2, operator: 1, point: 2 },
+  mixed: { crash: 3, 'power-off': 2, blackout: 1, 'cp-crash': 3, cut: 3, noise: 2, slow: 1, 'log-sync': 1, member: 1, 'shared-sync': 0.5, full: 0.5, rot: 2, clock: 1, admin: 4, operator: 3, view: 3, point: 2, disaster: 1, partition: 0.5, swap: 1 },
+  crashes: { crash: 6, 'power-off': 3, blackout: 3, 'cp-crash': 3, view: 2, operator: 1, point: 2 },
   'cp-crashes': { 'cp-crash': 8, blackout: 1, view: 2, point: 3, noise: 1, disaster: 1 },
   network: { cut: 6, noise: 5, view: 2, operator: 2, crash: 1, admin: 1, slow: 1, swap: 1 },
   media: { 'log-sync': 2, member: 3, 'shared-sync': 1, full: 1, rot: 5, slow: 2, crash: 2, view: 2, point: 2 },
-  admin: { admin: 10, operator: 3, swap: 3, cut: 2, crash: 1, view: 2 },
-  disaster: { disaster: 5, partition: 3, operator: 3, view: 2, crash: 1, swap: 2, point: 2 },
+  admin: { 'power-off': 2, admin: 10, operator: 3, swap: 3, cut: 2, crash: 1, view: 2 },
+  disaster: { 'power-off': 1, disaster: 5, partition: 3, operator: 3, view: 2, crash: 1, swap: 2, point: 2 },
   calm: { view: 3, point: 2, clock: 1, slow: 1 },
 };
+
+/** What a server may need to end in order, its peer lost and its log full. */
+const POWER_OFF_MS = 60_000;
 
 const ACTIONS = ['establish', 'resync', 'resync', 'fracture', 'fracture', 'pause', 'resume', 'switchover', 'switchover', 'failover', 'failover', 'reverse-resync', 'failback', 'rollback', 'rollback', 'resolve', 'verify', 'overwrite-primary', 'no-such-action'];
 
@@ -83,6 +86,8 @@ export class Nemesis {
     switch (deed) {
       case 'crash':
         return this.crash(site, '');
+      case 'power-off':
+        return this.powerOff(site);
       case 'blackout':
         for (const each of campaign.sites) this.crash(each, 'blackout');
         return;
@@ -136,6 +141,19 @@ export class Nemesis {
   private later(delayMs: number, work: () => void): void {
     this.campaign.world.schedule(delayMs, 'nemesis later', () => {
       if (!this.stopped) work();
+    });
+  }
+
+  /** Graceful, in the middle of whatever runs; a crash may come in between. Nothing but a standing fault excuses one that hangs. */
+  private powerOff(site: Site): void {
+    if (this.stopped || site.server === null) return;
+    this.campaign.note(`${site.id}: power off`);
+    site.powerOff(POWER_OFF_MS, (failure) => {
+      if (failure !== null && !site.excused) this.campaign.violate(`${site.id}: ${failure}`);
+      this.later(this.random.between(0, 6000), () => {
+        this.campaign.note(`${site.id}: boot`);
+        void site.boot();
+      });
     });
   }
 

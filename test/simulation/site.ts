@@ -126,6 +126,24 @@ export class Site {
     this.hooks.down(this);
   }
 
+  /** Graceful; then the power goes. Null when the server ended in order, else why it did not. */
+  powerOff(withinMs: number, ended: (failure: string | null) => void): void {
+    const { server, incarnation } = this;
+    if (server === null) return;
+    const end = (failure: string | null): void => {
+      this.world.schedule(0, `power ${this.id}`, () => {
+        if (incarnation !== this.incarnation) return;
+        this.crash('lose');
+        ended(failure);
+      });
+    };
+    server.shutdown().then(
+      () => { end(null); },
+      (error: unknown) => { end(`its stop failed: ${String(error)}`); },
+    );
+    this.world.schedule(withinMs, `power ${this.id}`, () => { end(`it did not stop within ${String(withinMs)} ms`); });
+  }
+
   blame(kind: string, untilMs: number): void {
     this.faults.set(kind, Math.max(untilMs, this.faults.get(kind) ?? 0));
   }

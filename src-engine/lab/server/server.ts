@@ -36,6 +36,8 @@ import type {
 
 /** Every start skips this many sequence numbers, so that no sequence is ever used twice for different content. */
 const SEQUENCE_STRIDE = 1 << 20;
+/** A stop does not wait longer for actions: what they still try then is refused by what is closed. */
+const ACTIONS_END_WITHIN_MS = 2000;
 
 /**
  * One storage server: its log, its pools, their volumes and relationships, built from the layers below. A crash is the
@@ -161,6 +163,9 @@ export class StorageServer implements StorageServerFace {
     log.onDurable = () => {
       this.scheduleAdvance();
     };
+    log.onBroken = (error) => {
+      this.suspension.suspend(error);
+    };
     log.onFailure = (error) => {
       this.held.event(
         'nvlog/device-failed',
@@ -196,10 +201,15 @@ export class StorageServer implements StorageServerFace {
     return volume;
   }
 
+  /**
+   * From the outside in, each part at rest before the next one goes: no host is admitted any more, whatever an action
+   * that still runs asks of the gates; one last consistency point; no other after it; actions end, because their peer is
+   * gone and their points are refused; then the pools and the log close, and refuse what comes late.
+   */
   async shutdown(): Promise<void> {
     if (this.held.state.kind !== 'up') return;
     this.held.state = { kind: 'stopping' };
-    for (const volume of this.held.volumes.values()) volume.setGate({ kind: 'held', reason: 'the server stops' });
+    for (const volume of this.held.volumes.values()) volume.stop('the server stops');
     // What cannot be written now stays in the log.
     for (const { pool } of this.held.pools.values()) pool.waitForRoom(null);
     try {
@@ -212,12 +222,11 @@ export class StorageServer implements StorageServerFace {
         error instanceof Error ? error.message : String(error),
       );
     }
-    this.held.points?.stop();
+    await this.held.points?.stop();
     this.held.replication?.stop();
-    for (const volume of this.held.volumes.values()) {
-      volume.failWaiting('volume/offline', 'the server stops');
-      volume.failPending('volume/offline', 'the server stops');
-    }
+    for (const volume of this.held.volumes.values()) volume.end('the server stops');
+    const atRest = this.held.relationships().map((rel) => rel.serial(() => Promise.resolve()).catch(() => undefined));
+    await Promise.race([Promise.all(atRest), this.deps.runtime.clock.sleep(ACTIONS_END_WITHIN_MS)]);
     for (const { pool } of this.held.pools.values()) await pool.close();
     await this.held.log?.close();
   }

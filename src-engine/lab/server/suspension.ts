@@ -56,6 +56,7 @@ export class Suspension {
     const { state, deps } = this.held;
     if (state.kind === 'suspended')
       throw new VolumeError('volume/suspended', `${deps.name} is suspended: ${state.reason}`);
+    if (state.kind === 'stopping') throw new VolumeError('volume/offline', `${deps.name} stops`);
   }
 
   /** A consistency point failed for good: hosts get an error until the next start, which begins from log and label. */

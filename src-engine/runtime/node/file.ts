@@ -115,9 +115,14 @@ export class NodeFile implements StorageFile {
     const synchronous = device.beginCommit(bytesOf(buffers));
     const startMs = performance.now();
     if (!synchronous) {
+      // One operation for `close`: between the write and its sync the descriptor must not go either.
+      this.#underWay++;
       return this.#write(buffers, at)
         .then(() => this.#sync())
-        .then(() => device.endCommit(performance.now() - startMs, false));
+        .finally(() => {
+          device.endCommit(performance.now() - startMs, false);
+          this.#end();
+        });
     }
     return this.#begin((resolve, reject) => {
       try {

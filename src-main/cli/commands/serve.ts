@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import pino from 'pino';
-import { Engine, messageOf, openControlSocket, refusal } from '../../engine/index.ts';
+import { Engine, messageOf, openControlSocket, refusal, spreadNet } from '../../engine/index.ts';
 import { openHeadless, parseListen } from '../../server/index.ts';
 import { CLI_CALLER } from '../connect.ts';
 import type { CliOptions } from '../program.ts';
@@ -34,6 +34,7 @@ async function serve(run: Run, options: CliOptions, own: { listen: string; open?
     log.error({ path: path.join('.'), stack: error instanceof Error ? error.stack : undefined }, messageOf(error));
   };
   const engine = new Engine({ directory, host: 'headless', version: options.version, openLab: options.openLab, onBug });
+  const liftNet = spreadNet(engine, onBug);
   const status = await engine.start();
   if (status.error !== null) throw new CommandFailure(status.error);
   const socket = await openControlSocket(engine, directory, CLI_CALLER);
@@ -57,6 +58,7 @@ async function serve(run: Run, options: CliOptions, own: { listen: string; open?
   await host.close();
   await socket.close();
   await engine.close();
+  liftNet();
   rmSync(tokenFile, { force: true });
 }
 
