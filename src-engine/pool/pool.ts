@@ -239,9 +239,10 @@ export class Pool {
   /**
    * Promises room for `dataBlocks` more blocks in coming stages, worst case (map pages, records, padding) and the
    * headroom that finishes a CP, deletes a snapshot and records a fracture. Give it back with `unreserve` after the commit.
+   * `frees`: the request makes holes (trim, zero); a part of the room is kept for those.
    */
-  reserve(dataBlocks: number): boolean {
-    return this.#failure === null && this.#reservations.take(dataBlocks);
+  reserve(dataBlocks: number, frees = false): boolean {
+    return this.#failure === null && this.#reservations.take(dataBlocks, frees);
   }
 
   unreserve(dataBlocks: number): void {

@@ -20,9 +20,13 @@ export interface ReserveModel {
   readonly allPages: number;
   readonly deepest: number;
   readonly fixed: number;
+  /** What writers leave for requests that free space: without it a full pool could not be trimmed. */
+  readonly freeing: number;
 }
 
-export function reserveModel(volumeSizes: readonly number[], space: Space): ReserveModel {
+const FREEING_BLOCKS = 64;
+
+export function reserveModel(volumeSizes: readonly number[], space: { readonly groups: Space['groups']; readonly dirty: { readonly length: number } }): ReserveModel {
   let allPages = 0;
   let deepest = 1;
   for (const size of volumeSizes) {
@@ -33,7 +37,9 @@ export function reserveModel(volumeSizes: readonly number[], space: Space): Rese
   const padding = stripe * (volumeSizes.length + 1);
   const records = (volumeSizes.length + 1) * RECORD_BLOCKS + mapPages((volumeSizes.length + 1) * RECORD_BLOCKS);
   const headroom = 2 * (records + space.dirty.length + mapPages(space.dirty.length)) + 2 * stripe;
-  return { allPages, deepest, fixed: padding + headroom };
+  // A hole costs map pages only, never more than there are, and the blocks it begins and ends in.
+  const freeing = Math.min(FREEING_BLOCKS, allPages + 3);
+  return { allPages, deepest, fixed: padding + headroom, freeing };
 }
 
 /**
@@ -74,10 +80,11 @@ export class Reservations {
     return this.#space.allocatableBlocks(false) < this.#worstCase(0);
   }
 
-  take(dataBlocks: number): boolean {
+  /** `frees`: the request makes holes; once committed it takes no room, and it may use what writers have to leave. */
+  take(dataBlocks: number, frees: boolean): boolean {
     const total = this.#dataBlocks + dataBlocks;
     // Partial stripes count as room only where the journal can write them.
-    if (this.#worstCase(total) > this.#space.allocatableBlocks(this.#journals.some((journal) => !journal.usable))) return false;
+    if (this.#worstCase(frees ? total : total + this.#currentModel().freeing) > this.#space.allocatableBlocks(this.#journals.some((journal) => !journal.usable))) return false;
     this.#dataBlocks = total;
     return true;
   }
@@ -88,11 +95,15 @@ export class Reservations {
   }
 
   #worstCase(dataBlocks: number): number {
+    return worstCaseBlocks(dataBlocks, this.#currentModel());
+  }
+
+  #currentModel(): ReserveModel {
     const volumes = this.#volumes();
     if (this.#modelOf !== volumes) {
       this.#modelOf = volumes;
       this.#model = reserveModel([...volumes.values()].map(({ sizeBlocks }) => sizeBlocks), this.#space);
     }
-    return worstCaseBlocks(dataBlocks, this.#model);
+    return this.#model;
   }
 }

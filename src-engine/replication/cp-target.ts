@@ -60,16 +60,19 @@ export class CpTarget {
   private reserve(use: Extract<StageUse, { kind: 'cp' }>, updates: readonly BlockUpdate[]): void {
     let blocks = 0;
     let lastPage = -1;
+    let frees = true;
     for (const { vbn, content } of updates) {
       if (content === undefined) continue;
       const page = Math.floor(vbn / MAP_PAGE_BLOCKS);
-      if (content !== null) blocks++;
-      else if (page !== lastPage) {
+      if (content !== null) {
+        blocks++;
+        frees = false;
+      } else if (page !== lastPage) {
         blocks++;
         lastPage = page;
       }
     }
-    if (!this.rel.deps.pool.reserve(blocks)) throw new PeerRefusedError('the destination has no room for this consistency point', { cause: 'disk' });
+    if (!this.rel.deps.pool.reserve(blocks, frees)) throw new PeerRefusedError('the destination has no room for this consistency point', { cause: 'disk' });
     use.reservedBlocks += blocks;
   }
 

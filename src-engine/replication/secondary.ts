@@ -59,7 +59,7 @@ export class SecondarySide {
 
   recovered(entry: StreamEntry): void {
     if (entry.sequence <= this.held) return;
-    this.rel.deps.pool.reserve(roomFor(entry));
+    this.rel.deps.pool.reserve(roomFor(entry), entry.payload === null);
     this.enter(entry);
   }
 
@@ -78,7 +78,7 @@ export class SecondarySide {
       return false;
     }
     // An answer of "durable" is a promise of room (layout.md, "Reserve").
-    if (!this.rel.deps.pool.reserve(roomFor(entry))) {
+    if (!this.rel.deps.pool.reserve(roomFor(entry), entry.payload === null)) {
       this.rel.deps.runtime.covered('secondary/no-space');
       this.joined = false;
       this.rel.refuseStream('disk');

@@ -249,6 +249,43 @@ describe('space', () => {
     expect((await world.settle(again.read(0, 1)))[0]).toBe(7);
   });
 
+  test('scenario 68: on a pool that is full to the last write a trim is admitted, and makes room, without a restart', async () => {
+    const world = createSimulatedWorld({ seed: 643 });
+    const site = new SimulatedSite(
+      world,
+      { id: 'solo', level: 'raid5', disks: 4, diskBytes: 4 * MIB },
+      { logHalfBytes: 2 * MIB },
+    );
+    await world.settle(site.boot());
+    await world.settle(site.up.createVolume({ id: 'v', name: 'v', poolId: 'pool-solo', sizeBytes: 16 * MIB }));
+    const volume = site.up.hostVolume('v');
+    // Full is: not one block, not even after a consistency point has given back what it had set aside.
+    let vbn = 0;
+    for (let refused = 0; refused < 2; ) {
+      try {
+        await world.settle(volume.write(vbn * BLOCK, new Uint8Array(BLOCK).fill(9)));
+        vbn++;
+        refused = 0;
+        if (vbn % 64 === 0) await world.settle(site.up.consistencyPoint('admin'));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'volume/no-space' });
+        refused++;
+        await world.settle(site.up.consistencyPoint('admin'));
+      }
+    }
+    expect(vbn).toBeGreaterThan(1000);
+    // More than once: what a trim takes comes back with its consistency point.
+    for (let i = 1; i <= 4; i++) {
+      await world.settle(volume.trim((vbn - i * 96) * BLOCK, 96 * BLOCK));
+      await world.settle(site.up.consistencyPoint('admin'));
+    }
+    await world.settle(site.up.consistencyPoint('admin'));
+    for (let i = 1; i <= 96; i++) await world.settle(volume.write((vbn - i) * BLOCK, new Uint8Array(BLOCK).fill(10)));
+    expect((await world.settle(site.up.consistencyPoint('admin'))).phase).toBe('done');
+    expect(site.up.status().state).toEqual({ kind: 'up' });
+    expect(await world.settle(site.up.check())).toEqual([]);
+  });
+
   for (const prefix of ['', 'disk-']) {
     test(`scenario 68: the user disk below ${prefix === '' ? 'an array' : 'the images'} fills in a consistency point: hosts get a named state, nothing new is begun, nothing acknowledged is lost, and the same point goes on without a restart`, async () => {
       const scene = await makeScene({ seed: 641 });
