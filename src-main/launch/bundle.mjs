@@ -15,6 +15,7 @@ const NOT_LOADED = [
   /^http:\/\/www\.w3\.org\//,
   /^http:\/\/(localhost|orpc)\b/,
   /^https:\/\/github\.com\/ungap\/url-search-params/,
+  /^https:\/\/reactflow\.dev(\/|$)/,
   /^https:\/\/(react\.dev|reactrouter\.com|react\.i18next\.com|www\.i18next\.com|mantine\.dev)\//,
 ];
 /** Things that load: never with a foreign address, whatever the host. */
@@ -25,7 +26,8 @@ const LOADS =
 function firstPaint() {
   const html = readFileSync(join(renderer, 'index.html'), 'utf8');
   const start = [...html.matchAll(/assets\/([\w.-]+\.js)/g)].map((match) => match[1]);
-  const page = readdirSync(assets).filter((name) => /^overview-[\w-]+\.js$/.test(name));
+  const page = readdirSync(assets).filter((name) => /^OverviewPage-[\w-]+\.js$/.test(name));
+  if (page.length === 0) throw new Error('bundle: the page that is seen first was not found; has it been renamed?');
   const seen = new Set();
   const queue = [...start, ...page];
   while (queue.length > 0) {

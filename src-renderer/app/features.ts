@@ -3,6 +3,7 @@ import { faults } from '../features/faults/feature.tsx';
 import { overview } from '../features/overview/feature.tsx';
 import { recovery } from '../features/recovery/feature.tsx';
 import { replication } from '../features/replication/feature.tsx';
+import { topology } from '../features/topology/feature.tsx';
 
 /** In the order of the rail. */
-export const features = [overview, replication, recovery, faults, events] as const;
+export const features = [overview, topology, replication, recovery, faults, events] as const;

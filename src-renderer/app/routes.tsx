@@ -1,5 +1,6 @@
 import { createHashRouter, Navigate, type RouteObject } from 'react-router';
 import { features } from './features.ts';
+import { PageError } from './PageError.tsx';
 import { Shell } from './Shell.tsx';
 
 export const routes: RouteObject[] = [
@@ -7,7 +8,9 @@ export const routes: RouteObject[] = [
     element: <Shell />,
     children: [
       { path: '/', element: <Navigate to="/overview" replace /> },
-      ...features.flatMap((feature): readonly RouteObject[] => feature.routes),
+      ...features.flatMap((feature) =>
+        feature.routes.map((route): RouteObject => ({ ...route, errorElement: <PageError /> })),
+      ),
       { path: '*', element: <Navigate to="/overview" replace /> },
     ],
   },

@@ -1,9 +1,10 @@
 import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
 import configuration from '../features/configuration/text.json';
+import topology from '../features/topology/text.json';
 import shell from './en.json';
 
-const en = { ...shell, ...configuration };
+const en = { ...shell, ...configuration, topology };
 
 declare module 'i18next' {
   interface CustomTypeOptions {
