@@ -1,16 +1,21 @@
 import { Modal, TextInput } from '@mantine/core';
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useNavigate } from 'react-router';
+import { useNavigate, useSearchParams } from 'react-router';
 import { Icon } from '../shared/index.ts';
 import { matching, useCommands } from './commands.ts';
 import type { Command } from './feature.ts';
 import classes from './shell.module.css';
 
+/** What a page keeps in its address while a sheet opens over it. */
+const kept = (search: URLSearchParams): [string, string][] =>
+  [...search].filter(([key]) => key !== 'sheet' && key !== 'of');
+
 /** Jump anywhere, open any allowed action: type, arrow keys, Enter. */
 export function Palette({ onClose }: { onClose(): void }): ReactElement {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const [search] = useSearchParams();
   const list = useId();
   const [typed, setTyped] = useState('');
   const [at, setAt] = useState(0);
@@ -21,7 +26,10 @@ export function Palette({ onClose }: { onClose(): void }): ReactElement {
   const run = (command: Command | undefined): void => {
     if (command === undefined) return;
     onClose();
-    void navigate(command.to);
+    const stays = command.to.startsWith('?');
+    void navigate(
+      stays ? `?${new URLSearchParams([...kept(search), ...new URLSearchParams(command.to)])}` : command.to,
+    );
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;

@@ -3,6 +3,8 @@ import { useTranslation } from 'react-i18next';
 import { Outlet, useLocation } from 'react-router';
 import { useLive } from '../client/index.ts';
 import { Stale } from '../shared/index.ts';
+import type { Feature } from './feature.ts';
+import { features } from './features.ts';
 import { ConnectionBanner } from './ConnectionBanner.tsx';
 import { JobNotices } from './JobNotices.tsx';
 import { Rail } from './Rail.tsx';
@@ -14,6 +16,8 @@ const JobsDrawer = lazy(async () => ({ default: (await import('./JobsDrawer.tsx'
 const Palette = lazy(async () => ({ default: (await import('./Palette.tsx')).Palette }));
 const KeyboardHelp = lazy(async () => ({ default: (await import('./KeyboardHelp.tsx')).KeyboardHelp }));
 const FirstRun = lazy(async () => ({ default: (await import('../features/lab/index.ts')).FirstRunPage }));
+
+const overlays = features.flatMap(({ place, Overlay }: Feature) => (Overlay === undefined ? [] : [{ place, Overlay }]));
 
 const labIsOpen = (): boolean => useLive.getState().ready || useLive.getState().host?.lab === 'open';
 
@@ -72,6 +76,7 @@ export function Shell(): ReactElement {
         </Suspense>
       ) : null}
       <JobNotices />
+      <Stale value={stale}>{ready ? overlays.map(({ place, Overlay }) => <Overlay key={place} />) : null}</Stale>
       <Suspense fallback={null}>
         {overlay === 'palette' ? <Palette onClose={() => setOverlay(null)} /> : null}
         {overlay === 'keys' ? <KeyboardHelp onClose={() => setOverlay(null)} /> : null}

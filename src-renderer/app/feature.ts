@@ -1,3 +1,4 @@
+import type { ComponentType } from 'react';
 import type { RouteObject } from 'react-router';
 import type { IconName, Tone } from '../shared/index.ts';
 
@@ -8,6 +9,7 @@ export interface Command {
   /** What it does, for people. */
   title: string;
   group: CommandGroup;
+  /** An address; one that begins with `?` stays on the present page and is added to its address. */
   to: string;
   hint?: string;
 }
@@ -38,4 +40,6 @@ export interface Feature {
   readonly useCount?: () => RailCount;
   /** A hook, called at every render of the palette: what is refused now is left out (its page says why). */
   readonly useCommands?: () => readonly Command[];
+  /** Stands over whatever page is open, while a lab is: the sheets that the address asks for. */
+  readonly Overlay?: ComponentType;
 }

@@ -1,3 +1,4 @@
+import { configuration } from '../features/configuration/feature.tsx';
 import { events } from '../features/events/feature.tsx';
 import { faults } from '../features/faults/feature.tsx';
 import { overview } from '../features/overview/feature.tsx';
@@ -6,4 +7,4 @@ import { replication } from '../features/replication/feature.tsx';
 import { topology } from '../features/topology/feature.tsx';
 
 /** In the order of the rail. */
-export const features = [overview, topology, replication, recovery, faults, events] as const;
+export const features = [overview, topology, replication, recovery, faults, events, configuration] as const;

@@ -4,6 +4,9 @@ import type { ReactElement } from 'react';
 const paths = {
   overview: 'M2.5 2.5h4.5v5H2.5zM9 2.5h4.5v3H9zM9 7.5h4.5v6H9zM2.5 9.5H7v4H2.5z',
   topology: 'M2 2.5h4v4H2zM10 2.5h4v4h-4zM6 11h4v-1.500M6 9.500h4v4H6zM4 6.500V11h2M12 6.500V11h-2M6 4.500h4',
+  servers:
+    'M2.5 2.500h11v3.200h-11zM2.500 6.400h11v3.200h-11zM2.500 10.300h11v3.200h-11zM4.800 4.100h.01M4.800 8h.01M4.800 11.900h.01M9.500 4.100h2M9.500 8h2M9.500 11.900h2',
+  arrays: 'M2 3h12v10H2zM4.500 5.500v5M7 5.500v5M9.500 5.500v5M12 5.500v5',
   replication: 'M2 5.5h11M10.5 3 13 5.5 10.5 8M14 10.5H3M5.5 8 3 10.5 5.5 13',
   recovery: 'M13.5 8a5.5 5.5 0 1 1-1.7-4M13.5 1.8V4.4H10.9M8 5v3.2l2.2 1.3',
   faults: 'M8.8 1.5 3.5 9h3.8l-.6 5.5L12.5 7H8.6z',

@@ -18,6 +18,7 @@ import {
   type Protection,
   type Tone,
 } from '../../shared/index.ts';
+import { CreateMenu, SheetButton } from '../configuration/index.ts';
 import { MirrorTable } from '../replication/index.ts';
 import { LastDrill } from '../recovery/index.ts';
 import { answer } from './answers.ts';
@@ -26,6 +27,18 @@ import { Workloads } from './Workloads.tsx';
 import classes from './overview.module.css';
 
 const WINDOW_SECONDS = 120;
+/** What is made most first, then a lab from the ground up. */
+const OFFERED = [
+  'protect-volume',
+  'create-volume',
+  'create-mirror',
+  'create-site',
+  'create-cluster',
+  'create-server',
+  'create-array',
+  'create-pool',
+  'create-link',
+] as const;
 
 function Verdict({
   tone,
@@ -223,7 +236,11 @@ export function OverviewPage(): ReactElement {
       <Page title={t('overview.title')}>
         <Verdicts />
         <Panel title={t('overview.sites')}>
-          <EmptyState icon="site" title={t('overview.emptyTitle')}>
+          <EmptyState
+            icon="site"
+            title={t('overview.emptyTitle')}
+            action={<SheetButton sheet="create-site" variant="filled" />}
+          >
             {t('overview.emptyText')}
           </EmptyState>
         </Panel>
@@ -231,7 +248,7 @@ export function OverviewPage(): ReactElement {
     );
   }
   return (
-    <Page title={t('overview.title')}>
+    <Page title={t('overview.title')} actions={<CreateMenu sheets={OFFERED} />}>
       <Verdicts />
       <SiteMap />
       <Panel title={t('overview.charts.title')} hint={t('overview.charts.hint')}>
@@ -240,7 +257,11 @@ export function OverviewPage(): ReactElement {
       <div className={classes['split']}>
         <Panel title={t('replication.title')} hint={<Summary />} flush>
           {mirrors.length === 0 ? (
-            <EmptyState icon="replication" title={t('replication.emptyTitle')}>
+            <EmptyState
+              icon="replication"
+              title={t('replication.emptyTitle')}
+              action={<SheetButton sheet="protect-volume" variant="filled" />}
+            >
               {t('replication.emptyText')}
             </EmptyState>
           ) : (

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import type { Link, Pool, Server, Site } from '../../../src-engine/contract/index.ts';
 import { useLive } from '../../client/index.ts';
 import { Badge, HealthBadge, Icon, Meter, ServerStateBadge, sentence, units, type Tone } from '../../shared/index.ts';
+import { ThingMenu } from '../configuration/index.ts';
 import { PeerWait } from './PeerWait.tsx';
 import classes from './overview.module.css';
 
@@ -81,6 +82,7 @@ function SiteCard({
             </span>
           ))}
         </span>
+        <ThingMenu noun="site" name={site.name} />
       </header>
       {servers.map((server) => (
         <ServerRow key={server.id} server={server} />

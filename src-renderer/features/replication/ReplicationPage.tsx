@@ -3,6 +3,7 @@ import { useState, type ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLive } from '../../client/index.ts';
 import { EmptyState, Icon, Page, Panel } from '../../shared/index.ts';
+import { SheetButton } from '../configuration/index.ts';
 import { MirrorTable } from './MirrorTable.tsx';
 
 export function ReplicationPage(): ReactElement {
@@ -10,7 +11,16 @@ export function ReplicationPage(): ReactElement {
   const [filter, setFilter] = useState('');
   const empty = useLive((state) => state.mirrors.length === 0);
   return (
-    <Page title={t('replication.title')} lead={t('replication.lead')}>
+    <Page
+      title={t('replication.title')}
+      lead={t('replication.lead')}
+      actions={
+        <>
+          <SheetButton sheet="create-mirror" />
+          <SheetButton sheet="protect-volume" variant="filled" />
+        </>
+      }
+    >
       <Panel
         title={t('replication.list')}
         flush
@@ -25,7 +35,11 @@ export function ReplicationPage(): ReactElement {
         }
       >
         {empty ? (
-          <EmptyState icon="replication" title={t('replication.emptyTitle')}>
+          <EmptyState
+            icon="replication"
+            title={t('replication.emptyTitle')}
+            action={<SheetButton sheet="protect-volume" variant="filled" />}
+          >
             {t('replication.emptyText')}
           </EmptyState>
         ) : (
