@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/index.ts';
 import { refuse } from './refused.ts';
 import type { Serial } from './serial.ts';
 import type { ServerUnit } from './server-unit.ts';
+import { RefusedStart } from './server/index.ts';
 import type { ArrayRecord, PoolRecord, ServerRecord, Topology } from './topology.ts';
 
 const UNIT_BLOCKS = 16;
@@ -81,14 +82,13 @@ export class Pools {
       slots: [...chosen],
       ownerId: owner.id,
     };
-    await unitOf(owner.id).ask((face) =>
-      face.createPool({
-        id: record.id,
-        name,
-        arrayId: array.id,
-        groups: [{ level, slots: record.slots, unitBlocks: UNIT_BLOCKS }],
-      }),
-    );
+    const group = { level, slots: record.slots, unitBlocks: UNIT_BLOCKS };
+    await unitOf(owner.id)
+      .ask((face) => face.createPool({ id: record.id, name, arrayId: array.id, groups: [group] }))
+      .catch((error: unknown) => {
+        if (!(error instanceof RefusedStart) || error.code !== 'pool/slot-unusable') throw error;
+        refuse('pool/slot-unusable', `${array.name}: ${error.message}.`, 'Name unused slots.', { field: 'slots' });
+      });
     return topology.pools.put(record);
   }
 }

@@ -13,8 +13,8 @@ afterAll(async () => {
 });
 
 const settled = (): Promise<void> =>
-  until('both mirrors are synchronized', async () =>
-    (await lab.client.mirror.list()).every((mirror) => mirror.imageState === 'Synchronized'),
+  until('both mirrors are synchronized and serve', async () =>
+    (await lab.client.mirror.list()).every((mirror) => mirror.imageState === 'Synchronized' && mirror.acting !== null),
   );
 
 /** Vitest fails the run on any rejection that nobody handles: a pump or a timer that outlives its files shows there. */

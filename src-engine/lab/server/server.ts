@@ -20,6 +20,7 @@ import { Losses } from './losses.ts';
 import { VIEW_PREFIX, RefusedStart, openFiles, openVolumes, releaseViews, replay } from './opening.ts';
 import { removePool, whatKeepsPool } from './pool-removal.ts';
 import { checkPools, serverStatus, volumeStatuses } from './status.ts';
+import { refuseUsedSlots } from './slots.ts';
 import { Suspension } from './suspension.ts';
 import type {
   ActionOptions,
@@ -261,6 +262,9 @@ export class StorageServer implements StorageServerFace {
     const shelf = this.deps.shelves.get(spec.arrayId);
     if (shelf === undefined) throw new RefusedStart('server/no-array', `the array ${spec.arrayId} cannot be reached`);
     this.suspension.refuse();
+    const before = shelf.handle({ poolId: spec.id, serverId: this.id, epoch: shelf.epoch(spec.id) });
+    const slots = spec.groups.flatMap((group) => group.slots);
+    await refuseUsedSlots(this.held, shelf, before, slots);
     const epoch = shelf.epoch(spec.id) + 1;
     this.held.epochs[spec.id] = epoch;
     await writeIdentity(this.deps.logStorage, this.deps.runtime, {
