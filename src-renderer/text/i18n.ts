@@ -1,10 +1,12 @@
 import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
+import arrays from '../features/arrays/text.json';
 import configuration from '../features/configuration/text.json';
+import servers from '../features/servers/text.json';
 import topology from '../features/topology/text.json';
 import shell from './en.json';
 
-const en = { ...shell, ...configuration, topology };
+const en = { ...shell, ...configuration, arrays, servers, topology };
 
 declare module 'i18next' {
   interface CustomTypeOptions {

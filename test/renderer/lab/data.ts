@@ -194,7 +194,20 @@ export const calm = (): Live => ({
       since: iso(-600_000),
     },
   ],
-  arrays: [],
+  arrays: (['north', 'south'] as const).map((at) => ({
+    id: `arr-${at}`,
+    name: `${at}-shelf`,
+    site: at,
+    cluster: at,
+    health: 'ok' as const,
+    disks: Array.from({ length: at === 'north' ? 6 : 4 }, (_, slot) => ({
+      slot,
+      state: 'ok' as const,
+      sizeBytes: 257 * MIB,
+      pool: `${at}-pool`,
+    })),
+    pools: [`${at}-pool`],
+  })),
   pools: [
     {
       id: 'pool-n',

@@ -13,6 +13,7 @@ import {
   type MirrorAction,
   type MirrorPreview,
   type Refusal,
+  type Server,
 } from '../../../src-engine/contract/index.ts';
 import { drill, events as makeEvents, finishedDrill, iso, NOW, stateMachine } from './data.ts';
 
@@ -47,6 +48,15 @@ export class MemoryLab {
     this.live = { ...this.live, ...delta, kind: 'snapshot' };
     for (const listener of this.listeners)
       listener({ at: this.live.at, lastEventId: this.live.lastEventId, ...delta, kind: 'delta' });
+  }
+
+  /** Another state of one server, as a delta says it. */
+  changeServer(name: string, change: Partial<Server>): Server {
+    const found = this.live.servers?.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`no server ${name}`);
+    const changed = { ...found, ...change };
+    this.push({ servers: (this.live.servers ?? []).map((one) => (one.name === name ? changed : one)) });
+    return changed;
   }
 
   asks(procedure: string, input: unknown): void {
@@ -273,8 +283,14 @@ export function routerOf(lab: MemoryLab) {
         timeline: timeline(),
       })),
       create: os.server.create.handler(absent),
-      powerOff: os.server.powerOff.handler(absent),
-      powerOn: os.server.powerOn.handler(absent),
+      powerOff: os.server.powerOff.handler(({ input }) => {
+        lab.asks('server.powerOff', input);
+        return lab.changeServer(input.server, { state: 'down', cause: 'powered off', health: 'failed' });
+      }),
+      powerOn: os.server.powerOn.handler(({ input }) => {
+        lab.asks('server.powerOn', input);
+        return lab.changeServer(input.server, { state: 'up', cause: null, health: 'ok' });
+      }),
       skipPeerWait: os.server.skipPeerWait.handler(({ input }) => {
         lab.asks('server.skipPeerWait', input);
         return lab.live.servers?.find((one) => one.name === input.server) ?? absent();
