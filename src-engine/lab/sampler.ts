@@ -38,6 +38,10 @@ export class Sampler {
   measured(volumeId: string, ms: number): void {
     this.metrics.latency('lab', ms);
     this.metrics.latency(`volume/${volumeId}`, ms);
+    const { topology } = this.#environment;
+    const volume = topology.volumes.byId(volumeId);
+    const owner = volume === undefined ? undefined : topology.pools.byId(volume.poolId)?.ownerId;
+    if (owner !== undefined) this.metrics.latency(`server/${owner}`, ms);
   }
 
   take(): void {

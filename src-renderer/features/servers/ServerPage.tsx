@@ -1,33 +1,28 @@
-import { useMemo, type ReactElement } from 'react';
+import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams, useSearchParams } from 'react-router';
-import type { Mirror, Refusal, Server, Volume } from '../../../src-engine/contract/index.ts';
-import { useLive, useSeries, useServerDetail } from '../../client/index.ts';
+import type { Refusal, Server } from '../../../src-engine/contract/index.ts';
+import { useLive, useServerDetail } from '../../client/index.ts';
 import {
-  DenseTable,
   EmptyState,
   HealthBadge,
-  ImageStateBadge,
   Page,
   Panel,
   RefusedAction,
   sentence,
   ServerStateBadge,
-  TimeSeries,
   units,
-  type Column,
-  type Mark,
 } from '../../shared/index.ts';
-import { SheetButton, ThingMenu } from '../configuration/index.ts';
+import { ThingMenu } from '../configuration/index.ts';
+import { Charts, useMarks } from './Charts.tsx';
 import { CpTimeline } from './CpTimeline.tsx';
 import { FaultNotes, faultsOn, subjectsOf } from './FaultNotes.tsx';
+import { Owned, Peers } from './Holdings.tsx';
 import { NvlogHalves } from './NvlogHalves.tsx';
-import { dependentsOf, farSide, refusalOf, SERVER_ACTIONS, type PowerRefusal, type ServerAction } from './power.ts';
+import { refusalOf, SERVER_ACTIONS, type PowerRefusal, type ServerAction } from './power.ts';
 import { PowerSheet } from './PowerSheet.tsx';
 import { useLogTrace } from './use-log-trace.ts';
 import classes from './servers.module.css';
-
-const WINDOW_SECONDS = 120;
 
 /** The state of the server in the words of a refusal. */
 function useRefusal(server: Server): (refusal: PowerRefusal) => Refusal {
@@ -81,212 +76,6 @@ function Actions({ server, onAct }: { server: Server; onAct(action: ServerAction
         );
       })}
     </div>
-  );
-}
-
-function Charts({ server, marks }: { server: Server; marks: readonly Mark[] }): ReactElement {
-  const { t } = useTranslation();
-  const series = useSeries(WINDOW_SECONDS, { server: server.name }).data;
-  if (series === undefined) return <p className="dim">{t('common.loading')}</p>;
-  // Without writes there is no latency: the figure of the last one would pass for one of now.
-  const whileWriting = (values: readonly (number | null)[]): (number | null)[] =>
-    values.map((value, index) => ((series.writesPerSecond[index] ?? 0) > 0 ? value : null));
-  const shared = { times: series.at, marks, windowMs: WINDOW_SECONDS * 1000 };
-  return (
-    <div className={classes['charts']}>
-      <TimeSeries
-        {...shared}
-        title={t('overview.charts.iops')}
-        format={units.si}
-        series={[
-          { label: t('overview.charts.write'), colour: 'series-1', values: series.writesPerSecond },
-          { label: t('overview.charts.read'), colour: 'series-2', values: series.readsPerSecond },
-        ]}
-      />
-      <TimeSeries
-        {...shared}
-        title={t('overview.charts.throughput')}
-        binary
-        format={units.bytesPerSecond}
-        series={[
-          { label: t('overview.charts.write'), colour: 'series-1', values: series.writtenBytesPerSecond },
-          { label: t('overview.charts.read'), colour: 'series-2', values: series.readBytesPerSecond },
-        ]}
-      />
-      <TimeSeries
-        {...shared}
-        title={t('overview.charts.latency')}
-        format={units.durationMs}
-        series={[
-          { label: 'p50', colour: 'series-1', values: whileWriting(series.latencyP50Ms) },
-          { label: 'p99', colour: 'series-3', values: whileWriting(series.latencyP99Ms) },
-        ]}
-      />
-    </div>
-  );
-}
-
-function useMarks(server: string): readonly Mark[] {
-  const series = useSeries(WINDOW_SECONDS, { server }).data;
-  return useMemo(
-    () =>
-      (series?.marks ?? []).map((mark) => ({
-        at: mark.at,
-        label: mark.message,
-        tone: mark.kind.startsWith('fault') ? ('bad' as const) : ('busy' as const),
-      })),
-    [series],
-  );
-}
-
-interface Pairing {
-  mirror: Mirror;
-  role: 'primary' | 'secondary' | 'idle';
-  peer: Server | undefined;
-}
-
-function Peers({ server }: { server: Server }): ReactElement {
-  const { t } = useTranslation();
-  const servers = useLive((state) => state.servers);
-  const volumes = useLive((state) => state.volumes);
-  const mirrors = useLive((state) => state.mirrors);
-  const own = dependentsOf(server, { volumes, mirrors, workloads: [] });
-  const rows = own.mirrors.map((mirror): Pairing => {
-    const far = farSide(mirror, own.volumes);
-    const pool = volumes.find((volume) => volume.name === far.volume)?.pool ?? '';
-    return {
-      mirror,
-      role: mirror.acting === null ? 'idle' : mirror.acting === server.site ? 'primary' : 'secondary',
-      peer: servers.find((one) => one.pools.includes(pool)) ?? servers.find((one) => one.site === far.site),
-    };
-  });
-  const columns: Column<Pairing>[] = [
-    {
-      id: 'mirror',
-      title: t('servers.peers.relationship'),
-      value: (row) => row.mirror.name,
-      cell: (row) => (
-        <Link className={classes['nameLink']} to={`/replication/${encodeURIComponent(row.mirror.name)}`}>
-          {row.mirror.name}
-        </Link>
-      ),
-    },
-    {
-      id: 'state',
-      title: t('mirror.imageState'),
-      value: (row) => row.mirror.imageState,
-      cell: (row) => <ImageStateBadge state={row.mirror.imageState} />,
-      widthPx: 148,
-    },
-    {
-      id: 'role',
-      title: t('servers.peers.role'),
-      value: (row) => t(`servers.peers.roles.${row.role}`),
-      widthPx: 84,
-    },
-    {
-      id: 'peer',
-      title: t('servers.peers.peer'),
-      value: (row) => row.peer?.name ?? '–',
-      cell: (row) =>
-        row.peer === undefined ? (
-          '–'
-        ) : (
-          <Link className={classes['nameLink']} to={`/servers/${encodeURIComponent(row.peer.name)}`}>
-            {row.peer.name}
-          </Link>
-        ),
-      widthPx: 86,
-    },
-    {
-      id: 'heard',
-      title: t('servers.peers.heard'),
-      value: (row) => row.peer?.heartbeatAgeMs ?? Number.MAX_SAFE_INTEGER,
-      cell: (row) => units.durationMs(row.peer?.heartbeatAgeMs),
-      align: 'right',
-      widthPx: 92,
-      hideBelowPx: 560,
-    },
-  ];
-  return (
-    <DenseTable
-      label={t('servers.peers.title')}
-      rows={rows}
-      columns={columns}
-      rowKey={(row) => row.mirror.id}
-      empty={<p className={classes['pad']}>{t('servers.peers.none')}</p>}
-    />
-  );
-}
-
-function Owned({ server }: { server: Server }): ReactElement {
-  const { t } = useTranslation();
-  const pools = useLive((state) => state.pools);
-  const volumes = useLive((state) => state.volumes);
-  if (server.pools.length === 0)
-    return (
-      <EmptyState icon="arrays" title={t('servers.owned.noneTitle')} action={<SheetButton sheet="create-pool" />}>
-        {t('servers.owned.none')}
-      </EmptyState>
-    );
-  const columns: Column<Volume>[] = [
-    { id: 'volume', title: t('servers.owned.volume'), value: (row) => row.name },
-    {
-      id: 'state',
-      title: t('servers.owned.state'),
-      value: (row) => t(`volumeState.${row.state}`),
-      cell: (row) => <span title={row.cause ?? undefined}>{t(`volumeState.${row.state}`)}</span>,
-      widthPx: 176,
-    },
-    {
-      id: 'used',
-      title: t('servers.owned.used'),
-      value: (row) => row.usedBytes,
-      cell: (row) => units.bytes(row.usedBytes),
-      align: 'right',
-      widthPx: 84,
-    },
-    {
-      id: 'size',
-      title: t('servers.owned.size'),
-      value: (row) => row.sizeBytes,
-      cell: (row) => units.bytes(row.sizeBytes),
-      align: 'right',
-      widthPx: 84,
-    },
-  ];
-  return (
-    <>
-      {server.pools.map((name) => {
-        const pool = pools.find((one) => one.name === name);
-        return (
-          <div key={name}>
-            <p className={classes['poolHead']}>
-              <b>{name}</b>
-              {pool === undefined ? null : (
-                <>
-                  <span>{t(`raid.${pool.level}`)}</span>
-                  <HealthBadge health={pool.health} quiet />
-                  <span>
-                    {t('servers.owned.poolOn')}
-                    <Link className={classes['nameLink']} to={`/arrays/${encodeURIComponent(pool.array)}`}>
-                      {pool.array}
-                    </Link>
-                  </span>
-                </>
-              )}
-            </p>
-            <DenseTable
-              label={`${t('servers.owned.title')}: ${name}`}
-              rows={volumes.filter((volume) => volume.pool === name)}
-              columns={columns}
-              rowKey={(row) => row.id}
-              empty={<p className={classes['pad']}>{t('servers.owned.noVolumes')}</p>}
-            />
-          </div>
-        );
-      })}
-    </>
   );
 }
 
