@@ -17,7 +17,6 @@ const pairSchema = schemas.mirror.extend({
   destination: schemas.mirror.shape.destination.optional(),
   destinationPool: schemas.volume.shape.pool.optional(),
   destinationName: schemas.volume.shape.name.optional(),
-  establish: z.boolean().optional(),
 });
 const protectSchema = z.strictObject({
   name: schemas.volume.shape.name,
@@ -182,8 +181,7 @@ export function CreateMirror({ of, onClose }: SheetProps): ReactElement {
     text(values, 'destinationName') || freeName(`${text(values, 'source') || 'volume'}-copy`, lists.volumes);
   const makes = (values: Values): boolean => values['make'] === true;
   /** Content of an existing volume is at stake: the name is typed. */
-  const typed = (values: Values): boolean =>
-    !makes(values) && (values['establish'] === true || values['assumeEqual'] === true);
+  const typed = (values: Values): boolean => !makes(values);
   return (
     <FormSheet
       id="create-mirror"
@@ -201,7 +199,6 @@ export function CreateMirror({ of, onClose }: SheetProps): ReactElement {
         policy: 'availability',
         recovery: 'auto',
         assumeEqual: false,
-        establish: true,
         confirm: '',
       }}
       fields={(values) => {
@@ -241,21 +238,17 @@ export function CreateMirror({ of, onClose }: SheetProps): ReactElement {
               },
             ];
         return [
-          { kind: 'choice', key: 'source', label: t('config.mirror.source'), options: optionsOf(free, volumeLabel) },
+          {
+            kind: 'choice',
+            key: 'source',
+            label: t('config.mirror.source'),
+            options: optionsOf(free, volumeLabel),
+            ...(free.length === 0 ? { hint: t('config.mirror.noneFree') } : {}),
+          },
           { kind: 'switch', key: 'make', label: t('config.mirror.make'), hint: t('config.mirror.makeHint') },
           ...make,
           { kind: 'name', key: 'name', label: t('config.name'), suggestion: nameOf({ ...values, name: '' }) },
           ...policyFields(values),
-          ...(values['assumeEqual'] === true && !makes(values)
-            ? []
-            : ([
-                {
-                  kind: 'switch',
-                  key: 'establish',
-                  label: t('config.mirror.establish'),
-                  hint: t('config.mirror.establishHint'),
-                },
-              ] as const)),
           ...(typed(values)
             ? ([
                 {
@@ -272,13 +265,13 @@ export function CreateMirror({ of, onClose }: SheetProps): ReactElement {
       command={(values) => {
         const name = word(nameOf(values), 'NAME');
         const source = word(text(values, 'source'), 'VOLUME');
-        const size = units.sizeText(sourceOf(values)?.sizeBytes ?? 0);
+        const sizeBytes = sourceOf(values)?.sizeBytes;
+        const size = sizeBytes === undefined ? 'SIZE' : units.sizeText(sizeBytes);
         const destination = makes(values) ? copyOf(values) : word(text(values, 'destination'), 'VOLUME');
         const volume = `lockstep volume create ${destination} --pool ${word(text(values, 'destinationPool'), 'POOL')} --size ${size} && `;
         const equal = values['assumeEqual'] === true && !makes(values);
         const mirror = `lockstep mirror create ${name} --source ${source} --destination ${destination}${policyFlags(values)}${equal ? ' --assume-equal --yes' : ''}`;
-        const establish = values['establish'] === true && !equal ? ` && lockstep mirror establish ${name} --yes` : '';
-        return `${makes(values) ? volume : ''}${mirror}${establish}`;
+        return `${makes(values) ? volume : ''}${mirror}`;
       }}
       preview={(_input, values) => {
         const source = text(values, 'source');
@@ -310,7 +303,7 @@ export function CreateMirror({ of, onClose }: SheetProps): ReactElement {
         return <PairPreview input={source === '' || destination === '' ? null : asked} />;
       }}
       onSubmit={async (input, requestId) => {
-        const { destinationPool, destinationName, establish, confirm, ...mirror } = input;
+        const { destinationPool, destinationName, confirm, ...mirror } = input;
         const source = useLive.getState().volumes.find((one) => one.name === input.source);
         const destination = input.destination ?? destinationName ?? '';
         if (destinationPool !== undefined && source !== undefined) {
@@ -330,8 +323,6 @@ export function CreateMirror({ of, onClose }: SheetProps): ReactElement {
               ...(mirror.assumeEqual === true && confirm !== undefined ? { confirm } : {}),
             }),
           );
-        if (establish === true && mirror.assumeEqual !== true)
-          await rpc().mirror.establish({ mirror: mirror.name, confirm: mirror.name, requestId: `${requestId}-e` });
         said('created', 'mirror', mirror.name);
       }}
       onClose={onClose}
@@ -403,7 +394,6 @@ export function ProtectVolume({ of, onClose }: SheetProps): ReactElement {
           `lockstep volume create ${name} --pool ${word(text(values, 'pool'), 'POOL')} --size ${size}`,
           `lockstep volume create ${copy} --pool ${word(text(values, 'destinationPool'), 'POOL')} --size ${size}`,
           `lockstep mirror create ${name} --source ${name} --destination ${copy}${policyFlags(values)}`,
-          `lockstep mirror establish ${name} --yes`,
         ].join(' && ');
       }}
       preview={(_input, values) => (
@@ -432,7 +422,6 @@ export function ProtectVolume({ of, onClose }: SheetProps): ReactElement {
               ...(recovery === undefined ? {} : { recovery }),
             }),
           );
-        await rpc().mirror.establish({ mirror: name, confirm: name, requestId: `${requestId}-e` });
         said('created', 'mirror', name);
       }}
       onClose={onClose}

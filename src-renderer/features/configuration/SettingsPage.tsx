@@ -34,16 +34,6 @@ function LabSettings(): ReactElement {
           };
         })}
       />
-      {data.waiting.map(({ server, settings }) => (
-        <Callout key={server} tone="warn">
-          {t('config.settings.waiting', {
-            server,
-            settings: settings
-              .map((one) => t(`config.settings.${one}` as 'config.settings.keepEvents', { defaultValue: one }))
-              .join(', '),
-          })}
-        </Callout>
-      ))}
     </div>
   );
 }

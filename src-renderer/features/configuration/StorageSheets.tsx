@@ -68,7 +68,8 @@ export function CreatePool({ of, onClose }: SheetProps): ReactElement {
     const site = arrayOf(values)?.site;
     return freeName(site === undefined ? 'pool' : `${site}-pool`, pools);
   };
-  const first = arrays.find((one) => one.name === preset(of, arrays));
+  const usable = arrays.filter((one) => one.disks.some((disk) => disk.state === 'unused'));
+  const first = arrays.find((one) => one.name === of) ?? usable[0] ?? arrays[0];
   const owners = servers.filter((one) => one.cluster === first?.cluster);
   return (
     <FormSheet
@@ -120,13 +121,11 @@ export function CreatePool({ of, onClose }: SheetProps): ReactElement {
       }}
       preview={(_input, values) => {
         const slots = Array.isArray(values['slots']) ? (values['slots'] as readonly string[]).map(Number) : [];
-        const asked = schemas.pool
-          .pick({ array: true, level: true, slots: true })
-          .safeParse({
-            array: text(values, 'array'),
-            level: text(values, 'level'),
-            ...(slots.length === 0 ? {} : { slots }),
-          });
+        const asked = schemas.pool.pick({ array: true, level: true, slots: true }).safeParse({
+          array: text(values, 'array'),
+          level: text(values, 'level'),
+          ...(slots.length === 0 ? {} : { slots }),
+        });
         if (!asked.success) return <PoolPreview input={null} />;
         const { slots: picked, ...rest } = asked.data;
         return <PoolPreview input={{ ...rest, ...(picked === undefined ? {} : { slots: picked }) }} />;

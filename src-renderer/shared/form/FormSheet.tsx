@@ -10,7 +10,7 @@ import { CopyButton } from '../CopyButton.tsx';
 import { useStale } from '../stale.ts';
 import { dropDraft, readDraft, writeDraft } from './draft.ts';
 import { FieldInput } from './FieldInput.tsx';
-import { readFields, wordsOf, type Field, type Values } from './fields.ts';
+import { readFields, text, wordsOf, type Field, type Values } from './fields.ts';
 import shared from '../shared.module.css';
 import classes from './form.module.css';
 
@@ -56,14 +56,18 @@ function judge<Input>(t: TFunction, rules: Rules<Input>, values: Values): Verdic
   if (parsed.success) return Object.keys(errors).length === 0 ? { input: parsed.data } : { errors };
   for (const issue of parsed.error.issues) {
     const key = rules.fieldOf(issue.path.join('.'));
-    const { least, most, text } = wordsOf(
+    const {
+      least,
+      most,
+      text: said,
+    } = wordsOf(
       issue,
       rules.fields.find((field) => field.key === key),
     );
     errors[key] ??=
       least === undefined
         ? most === undefined
-          ? capital(text ?? issue.message)
+          ? capital(said ?? issue.message)
           : t('form.atMost', { value: most })
         : t('form.atLeast', { value: least });
   }
@@ -82,7 +86,7 @@ export function FormSheet<Input>(props: FormSheetProps<Input>): ReactElement {
   const stale = useStale();
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const requestId = useRef<string | null>(null);
+  const sent = useRef({ what: '', requestId: '' });
   const rulesFor = (values: Values): Rules<Input> => ({
     schema,
     fields: props.fields(values),
@@ -104,7 +108,6 @@ export function FormSheet<Input>(props: FormSheetProps<Input>): ReactElement {
   const verdict = judge(t, rulesFor(values), values);
   useEffect(() => {
     writeDraft(id, values);
-    requestId.current = null;
   }, [id, values]);
 
   const close = (): void => {
@@ -116,9 +119,14 @@ export function FormSheet<Input>(props: FormSheetProps<Input>): ReactElement {
     if (!('input' in now) || busy || stale) return;
     setBusy(true);
     setError(null);
-    requestId.current ??= crypto.randomUUID();
+    // A suggestion that was taken is a name from here on: what this very form makes must not change it.
+    for (const field of fields)
+      if (field.kind === 'name' && field.suggestion !== undefined && text(typed, field.key) === '')
+        form.setValue(field.key, field.suggestion);
+    const what = JSON.stringify(now.input);
+    if (sent.current.what !== what) sent.current = { what, requestId: crypto.randomUUID() };
     try {
-      await onSubmit(now.input, requestId.current);
+      await onSubmit(now.input, sent.current.requestId);
       close();
     } catch (reason) {
       const field = refusalOf(reason)?.field;
@@ -191,7 +199,7 @@ export function FormSheet<Input>(props: FormSheetProps<Input>): ReactElement {
             {error}
           </Callout>
         )}
-        <div className={shared['sheetFoot']}>
+        <div className={`${shared['sheetFoot'] ?? ''} ${classes['foot'] ?? ''}`}>
           <CopyButton text={line} label={t('sheet.copyCommand')} />
           <Button variant="default" onClick={close}>
             {t('common.cancel')}
