@@ -1,9 +1,9 @@
-/** What can be set of a lab. Each value has bounds; what a running server cannot take over waits for its next start. */
+/** What can be set of a lab. Each value has bounds; running servers use a new one from their next need of it on. */
 import { z } from 'zod';
 
 export const labSettingsSchema = z.strictObject({
   /** A consistency point at least so often. */
-  cpIntervalMs: z.number().int().min(1_000).max(120_000),
+  cpIntervalMs: z.number().int().min(100).max(120_000),
   /** How long a restarted owner of a mirrored volume waits for the other side before it serves by primary bias. */
   peerWaitMs: z.number().int().min(0).max(600_000),
   /** A mirror with policy `availability` fractures after so long without progress. */
@@ -26,7 +26,5 @@ export const labSettingsViewSchema = z.object({
   defaults: labSettingsSchema,
   /** Bounds of what is a number, both ends included. */
   bounds: z.record(z.string(), z.object({ minimum: z.number(), maximum: z.number() })),
-  /** Servers that still run with earlier values and take over the new ones at their next start, and which. */
-  waiting: z.array(z.object({ server: z.string(), settings: z.array(z.string()) })),
 });
 export type LabSettingsView = z.infer<typeof labSettingsViewSchema>;

@@ -23,6 +23,11 @@ export interface ArraysEnvironment {
 /** Below this, nothing new is begun. */
 const ROOM_BYTES = 64 * 1024 * 1024;
 
+export function refuseWithoutRoom(freeBytes: number): void {
+  if (freeBytes < ROOM_BYTES)
+    refuse('R23', `Needs space on the disk that holds the images; ${freeBytes} bytes are free.`, 'Free some space.');
+}
+
 export class Arrays {
   readonly #environment: ArraysEnvironment;
 
@@ -43,9 +48,7 @@ export class Arrays {
   async #create(name: string, cluster: ClusterRecord, disks: number, diskSizeBytes: number): Promise<ArrayRecord> {
     const { topology, clock, storage, unitOf } = this.#environment;
     topology.arrays.checkName(name);
-    const freeBytes = await storage.freeBytes();
-    if (freeBytes < ROOM_BYTES)
-      refuse('R23', `Needs space on the disk that holds the images; ${freeBytes} bytes are free.`, 'Free some space.');
+    refuseWithoutRoom(await storage.freeBytes());
     const id = topology.newId();
     const record: ArrayRecord = {
       id,

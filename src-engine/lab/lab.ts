@@ -12,6 +12,7 @@ import { EventStream } from './event-stream.ts';
 import { Faults } from './faults.ts';
 import { instant } from './instant.ts';
 import { Jobs } from './jobs.ts';
+import { LabSettingsKeeper } from './lab-settings.ts';
 import { Links } from './links.ts';
 import { acquireLock, type LabLock } from './lock.ts';
 import { lookingMachine, type LookingMachine } from './look.ts';
@@ -72,6 +73,7 @@ export class Lab {
   readonly catalog: Catalog;
   readonly clock: LabClock;
   readonly settings: ServerSettings;
+  readonly labSettings: LabSettingsKeeper;
   readonly events: EventStream;
   readonly jobs: Jobs;
   readonly topology: Topology;
@@ -105,7 +107,8 @@ export class Lab {
     const { machine, directory, makeServer } = options;
     const { catalog, clock, storage } = files;
     const { random } = machine;
-    const settings = { ...DEFAULT_SERVER_SETTINGS, ...options.settings };
+    const labSettings = new LabSettingsKeeper(catalog, { ...DEFAULT_SERVER_SETTINGS, ...options.settings });
+    const settings = labSettings.server;
     const changed = (): void => this.#changed();
     const changes = new Serial();
     const unitOf = (serverId: string): ServerUnit => this.servers.unitOf(serverId);
@@ -154,6 +157,7 @@ export class Lab {
     this.catalog = catalog;
     this.clock = clock;
     this.settings = settings;
+    this.labSettings = labSettings;
     this.openedAtMs = clock.wallMs();
     this.events = events;
     this.jobs = jobs;

@@ -136,6 +136,31 @@ export class Mirrors {
   async #create(spec: MirrorSpec): Promise<MirrorRecord> {
     const { topology, clock } = this.#environment;
     topology.mirrors.checkName(spec.name);
+    this.refuseImpossible(spec);
+    if (spec.assumeEqual === true && spec.confirm !== spec.name) {
+      refuse(
+        'R30',
+        `Nothing proves that ${spec.source.name} and ${spec.destination.name} are equal.`,
+        `Accept a full sync, or confirm with the mirror's name, ${spec.name}, and run verify afterwards.`,
+        { field: 'confirm', overridable: true },
+      );
+    }
+    const record: MirrorRecord = {
+      id: topology.newId(),
+      name: spec.name,
+      createdAtMs: clock.wallMs(),
+      sourceVolumeId: spec.source.id,
+      destinationVolumeId: spec.destination.id,
+      policy: spec.policy ?? 'availability',
+      recovery: spec.recovery ?? 'auto',
+    };
+    await this.#pair(record, spec.assumeEqual === true);
+    return record;
+  }
+
+  /** Refuses two volumes that cannot be a pair. */
+  refuseImpossible(spec: Pick<MirrorSpec, 'source' | 'destination'>): void {
+    const { topology } = this.#environment;
     for (const volume of [spec.source, spec.destination]) {
       const other = topology.mirrorOfVolume(volume.id);
       if (other !== undefined)
@@ -161,25 +186,6 @@ export class Mirrors {
         { field: 'destination' },
       );
     }
-    if (spec.assumeEqual === true && spec.confirm !== spec.name) {
-      refuse(
-        'R30',
-        `Nothing proves that ${spec.source.name} and ${spec.destination.name} are equal.`,
-        `Accept a full sync, or confirm with the mirror's name, ${spec.name}, and run verify afterwards.`,
-        { field: 'confirm', overridable: true },
-      );
-    }
-    const record: MirrorRecord = {
-      id: topology.newId(),
-      name: spec.name,
-      createdAtMs: clock.wallMs(),
-      sourceVolumeId: spec.source.id,
-      destinationVolumeId: spec.destination.id,
-      policy: spec.policy ?? 'availability',
-      recovery: spec.recovery ?? 'auto',
-    };
-    await this.#pair(record, spec.assumeEqual === true);
-    return record;
   }
 
   /** Pairs two volumes; the first full copy begins at once, as a job. */

@@ -5,6 +5,7 @@
 import type { Storage } from '../runtime/index.ts';
 import {
   COLLECTIONS,
+  NOT_TOPOLOGY,
   OF_RUNNING_THINGS,
   openSqliteCatalog,
   type Catalog,
@@ -19,6 +20,8 @@ import { bestTopologyCopy, type TopologyCopy } from './topology-copy.ts';
 const CATALOG = 'catalog.sqlite';
 /** A catalog in the making: nobody opens it under this name. */
 const REBUILDING = 'catalog-rebuilding.sqlite';
+/** Catalogs of this format and later count their changes across openings. */
+const COUNTS_SINCE = 2;
 /** There from the first to the last step of a lab's creation. */
 const CREATING = 'lab.unfinished';
 
@@ -183,7 +186,7 @@ async function catchUp(
   const { best } = await copiesOf(place);
   const number = catalog.topologyNumber();
   if (best === null || best.number <= number) return null;
-  if (migratedFrom !== null) {
+  if (migratedFrom !== null && migratedFrom < COUNTS_SINCE) {
     catalog.setTopologyNumber(best.number); // catalogs of the older format counted anew at every opening
     return null;
   }
@@ -198,7 +201,7 @@ function copiesOf({ storage, machine, directory }: CatalogPlace): ReturnType<typ
 function takeOver(catalog: Catalog, machine: Machine, { document, number }: TopologyCopy): void {
   catalog.transaction(() => {
     for (const collection of COLLECTIONS) {
-      if (OF_RUNNING_THINGS.includes(collection)) continue;
+      if (NOT_TOPOLOGY.includes(collection)) continue;
       for (const { id } of catalog.all(collection)) catalog.remove(collection, id);
     }
     new Topology(catalog, machine.random).restore(document);

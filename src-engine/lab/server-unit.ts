@@ -186,7 +186,10 @@ export class ServerUnit {
       shelves,
       refusedArrays,
       pools: this.spec.pools(),
-      settings: { ...settings, logHalfBytes: this.spec.logHalfBytes },
+      // The lab's own values, as they are whenever they are asked for.
+      settings: Object.create(settings, {
+        logHalfBytes: { value: this.spec.logHalfBytes, enumerable: true },
+      }) as ServerSettings,
       nameOf,
       report: (event) => {
         if (this.#life === life) report(this.spec.id, event);

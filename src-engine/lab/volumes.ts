@@ -147,13 +147,7 @@ export class Volumes {
 
   async #grow(volume: VolumeRecord, sizeBytes: number): Promise<VolumeRecord> {
     const { topology } = this.#environment;
-    if (sizeBytes < volume.sizeBytes)
-      refuse(
-        'volume/shrink',
-        `${volume.name} has ${volume.sizeBytes} bytes; it can only grow.`,
-        'Name a larger size.',
-        { field: 'sizeBytes' },
-      );
+    this.refuseShrinking(volume, sizeBytes);
     const outcome = await this.unit(volume).ask((face) => face.growVolume(volume.id, sizeBytes));
     if (outcome.kind === 'refused') throw new Refused(refusalFrom(outcome.refusal));
     // Both sides of a mirror have grown.
@@ -166,6 +160,26 @@ export class Volumes {
   }
 
   async #delete(volume: VolumeRecord, confirm: string | undefined): Promise<void> {
+    const { topology, workloads } = this.#environment;
+    this.refuseWhileInUse(volume);
+    confirmed('volume', volume.name, confirm, `${volume.name} and its content would be gone.`);
+    // One that its pool no longer holds (the host died in the middle of this) only has its record left.
+    await this.unit(volume).ask(async (face) => {
+      if (face.volumes().some((one) => one.id === volume.id)) await face.removeVolume(volume.id);
+    });
+    await workloads.forget(volume);
+    topology.volumes.remove(volume.id);
+  }
+
+  refuseShrinking(volume: VolumeRecord, sizeBytes: number): void {
+    if (sizeBytes >= volume.sizeBytes) return;
+    refuse('volume/shrink', `${volume.name} has ${volume.sizeBytes} bytes; it can only grow.`, 'Name a larger size.', {
+      field: 'sizeBytes',
+    });
+  }
+
+  /** Refuses as long as something needs the volume to be there. */
+  refuseWhileInUse(volume: VolumeRecord): void {
     const { topology, workloads, jobs } = this.#environment;
     const mirror = topology.mirrorOfVolume(volume.id);
     if (mirror !== undefined)
@@ -185,13 +199,6 @@ export class Volumes {
       refuse('volume/in-use', `A job (${job.kind}, ${job.id}) works on ${volume.name}.`, 'Cancel it, or wait for it.', {
         field: 'volume',
       });
-    confirmed('volume', volume.name, confirm, `${volume.name} and its content would be gone.`);
-    // One that its pool no longer holds (the host died in the middle of this) only has its record left.
-    await this.unit(volume).ask(async (face) => {
-      if (face.volumes().some((one) => one.id === volume.id)) await face.removeVolume(volume.id);
-    });
-    await workloads.forget(volume);
-    topology.volumes.remove(volume.id);
   }
 }
 

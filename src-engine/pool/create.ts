@@ -6,7 +6,8 @@ import { EMPTY_ROOT } from './types.ts';
 import type { PoolMember, PoolSpec } from './types.ts';
 
 /** Blocks at the front of every disk that belong to the stripe journal. */
-const JOURNAL_BLOCKS = 256;
+export const JOURNAL_BLOCKS = 256;
+export const MINIMUM_STRIPES = 4;
 
 /** What the pool is before its first label: its groups laid out on the disks, nothing in it. */
 export function blankLabel(handle: ShelfHandle, spec: PoolSpec): Label {
@@ -17,7 +18,7 @@ export function blankLabel(handle: ShelfHandle, spec: PoolSpec): Label {
     const geometry = geometryOf({ level: group.level, members: group.slots.length, unitBlocks: group.unitBlocks });
     const blocks = Math.min(...group.slots.map((slot) => handle.disk(slot).blocks));
     const stripes = Math.floor((blocks - journalBlocks) / geometry.unitBlocks);
-    assert(stripes >= 4, 'the disks are large enough for a pool');
+    assert(stripes >= MINIMUM_STRIPES, 'the disks are large enough for a pool');
     return { ...group, stripes };
   });
   const members: PoolMember[] = spec.groups.flatMap((group, g) => group.slots.map((slot): PoolMember => ({ slot, group: g, state: 'active', completeLabel: 0 })));

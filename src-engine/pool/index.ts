@@ -14,6 +14,8 @@ export type { PoolDeps } from './open.ts';
 export type { CommitRequest } from './request.ts';
 export { Stage } from './stage.ts';
 export type { PointerRun } from './tree.ts';
+export { blankCapacity } from './capacity.ts';
+export type { BlankCapacity } from './capacity.ts';
 export { crcOfBlock } from './block.ts';
 export { decodeLabel } from './label.ts';
 export { EMPTY_ROOT, MediaError, PoolFailedError, PoolFullError, PoolRequestError } from './types.ts';

@@ -19,7 +19,7 @@ import { Reservations } from './reserve.ts';
 import { SpaceMap } from './spacemap.ts';
 import { Stage } from './stage.ts';
 import { TreeLocks } from './treelocks.ts';
-import { lookup, readPointers, readTree, walkTree, type PointerRun } from './tree.ts';
+import { lookup, outlineTree, readPointers, readTree, walkTree, type PointerRun } from './tree.ts';
 import { MediaError, PoolFailedError, PoolFullError, PoolRequestError } from './types.ts';
 import type { BlockPointer, Capacity, PoolMember, PoolSpec, Problem, TreeRoot, VolumeRecord } from './types.ts';
 
@@ -200,6 +200,16 @@ export class Pool {
         if (range.bornAfter === undefined && pointer.pbn === 0) continue;
         for (let i = 0; i < count; i++) yield { vbn: index + i, pointer };
       }
+    } finally {
+      this.#gate.leave(token);
+    }
+  }
+
+  /** What is mapped, coarsely where the tree is large; true where block by block. With the root of this turn, or a kept one. */
+  async outline(root: TreeRoot, sizeBlocks: number, visit: (vbn: number, count: number, birth: number) => void): Promise<boolean> {
+    const token = this.#gate.enter();
+    try {
+      return await outlineTree(this.#disks.core, root, sizeBlocks, visit);
     } finally {
       this.#gate.leave(token);
     }

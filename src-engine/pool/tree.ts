@@ -246,6 +246,37 @@ export async function* walkTree(
   if (root.pointer !== null) yield* visit(root.pointer, root.levels, 0);
 }
 
+/** So many pages an outline reads at most. */
+const OUTLINE_PAGES = 4096;
+
+/**
+ * Every stretch that is mapped to content, with the newest birth in it. Stretches are single blocks (exact) as long as the
+ * tree can have no more pages than an outline may read, else what one pointer above them covers.
+ */
+export async function outlineTree(
+  core: PoolCore,
+  root: TreeRoot,
+  sizeBlocks: number,
+  visit: (index: number, count: number, birth: number) => void,
+): Promise<boolean> {
+  let lowest = 1;
+  while (lowest < root.levels && sizeBlocks / RADIX ** lowest > OUTLINE_PAGES) lowest++;
+  const enter = async (pbn: number, crc: number, level: number, base: number): Promise<void> => {
+    const page = await core.page(pbn, crc);
+    const span = RADIX ** (level - 1);
+    for (let slot = 0; slot < RADIX; slot++) {
+      const start = base + slot * span;
+      if (start >= sizeBlocks) return;
+      const child = pbnAt(page, slot);
+      if (child === 0) continue;
+      if (level === lowest) visit(start, Math.min(span, sizeBlocks - start), birthAt(page, slot));
+      else await enter(child, crcAt(page, slot), level - 1, start);
+    }
+  };
+  if (root.pointer !== null && root.pointer.pbn !== 0) await enter(root.pointer.pbn, root.pointer.crc, root.levels, 0);
+  return lowest === 1;
+}
+
 /** How many blocks the tree maps to content: reads every page of it. */
 export async function mappedBlocks(core: PoolCore, root: TreeRoot): Promise<number> {
   let blocks = 0;

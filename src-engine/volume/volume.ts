@@ -99,6 +99,11 @@ export class LoggedVolume {
     return this.visible.size + (this.pending.length - this.pendingHead) + (this.frozen?.image.vbns.length ?? 0);
   }
 
+  /** Blocks that hosts see from the log: acknowledged, in no consistency point yet. */
+  dirtyVbns(): ReadonlySet<number> {
+    return new Set([...this.visible.keys(), ...(this.frozen?.visible.keys() ?? [])]);
+  }
+
   // --- host side -------------------------------------------------------------------------------------------------
 
   /** Resolves when the write is durable wherever it must be. The data belong to the volume from here on. */

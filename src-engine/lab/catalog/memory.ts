@@ -24,6 +24,7 @@ interface State {
 const copy = <T>(value: T): T => structuredClone(value);
 
 export class MemoryCatalog implements Catalog {
+  keepEvents: number = KEEP.events;
   #state: State;
   #depth = 0;
 

@@ -3,7 +3,7 @@ import { COLLECTIONS } from './types.ts';
 
 export const MIGRATIONS: readonly string[] = [
   `
-  ${COLLECTIONS.map(
+  ${COLLECTIONS.filter((name) => name !== 'settings').map(
     (name) => `
   CREATE TABLE ${name} (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -53,5 +53,14 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE events ADD COLUMN acknowledged_ms INTEGER;
   ALTER TABLE events ADD COLUMN acknowledged_by TEXT;
+  `,
+  // Settings of the lab.
+  `
+  CREATE TABLE settings (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL CHECK (json_valid(body))
+  ) STRICT;
   `,
 ];

@@ -98,6 +98,7 @@ interface EventTableRow {
 class SqliteCatalog implements Catalog {
   readonly #database: Database;
   #lastEventId: number;
+  keepEvents: number = KEEP.events;
   #appended = 0;
   readonly #postponed: (() => void)[] = [];
   /** Documents among what is postponed, as they will be. */
@@ -193,7 +194,7 @@ class SqliteCatalog implements Catalog {
       event.details === null ? null : JSON.stringify(event.details),
     );
     this.#appended += 1;
-    if (this.#appended % PRUNE_EVERY === 0) this.pruneEvents(KEEP.events);
+    if (this.#appended % PRUNE_EVERY === 0) this.pruneEvents(this.keepEvents);
   }
   event(id: number): EventRow | null {
     const row = this.#prepare<[number], EventTableRow>('SELECT * FROM events WHERE id = ?').get(id);

@@ -18,11 +18,15 @@ export const COLLECTIONS = [
   'faults',
   'jobs',
   'drills',
+  'settings',
 ] as const;
 export type CollectionName = (typeof COLLECTIONS)[number];
 
 /** What runs by itself keeps its state here; nobody is there to be refused. All else is what somebody configured. */
 export const OF_RUNNING_THINGS: readonly CollectionName[] = ['jobs', 'drills', 'workloads', 'faults'];
+
+/** What the arrays keep no copy of. */
+export const NOT_TOPOLOGY: readonly CollectionName[] = [...OF_RUNNING_THINGS, 'settings'];
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -81,6 +85,9 @@ export interface Catalog {
   eventRange(): { readonly firstId: number; readonly lastId: number };
   /** Forgets all but the newest `keep`; ids go on. */
   pruneEvents(keep: number): void;
+
+  /** How many of the newest events stay; `KEEP.events` unless set. */
+  keepEvents: number;
 
   appendAudit(row: AuditRow): void;
   audits(limit: number): readonly AuditRow[];

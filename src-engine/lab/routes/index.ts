@@ -4,11 +4,12 @@
  */
 import type { Lab } from '../lab.ts';
 import { changeRoutes } from './changes.ts';
-import { comingRoutes } from './coming.ts';
 import { figureRoutes } from './figures.ts';
 import { mirrorRoutes } from './mirrors.ts';
 import { operationRoutes } from './operations.ts';
+import { previewRoutes } from './previews.ts';
 import { proceduresOf } from './procedures.ts';
+import { settingsRoutes } from './settings.ts';
 import { topologyRoutes } from './topology.ts';
 import { volumeRoutes } from './volumes.ts';
 
@@ -16,19 +17,19 @@ export type { CallContext } from './procedures.ts';
 
 export function createRouter(lab: Lab) {
   const os = proceduresOf(lab);
-  const coming = comingRoutes(os);
+  const previews = previewRoutes(os, lab);
   const changes = changeRoutes(os, lab);
   const topology = topologyRoutes(os, lab);
   return os.router({
-    lab: { ...coming.lab, ...topology.lab },
+    lab: { ...settingsRoutes(os, lab), ...topology.lab },
     site: { ...changes.site, ...topology.site },
     cluster: { ...changes.cluster, ...topology.cluster },
     server: { ...changes.server, ...topology.server },
     link: { ...changes.link, ...topology.link },
-    array: { ...coming.array, ...changes.array, ...topology.array },
-    pool: { ...coming.pool, ...changes.pool, ...topology.pool },
-    volume: { ...coming.volume, ...changes.volume, ...volumeRoutes(os, lab).volume },
-    mirror: { ...coming.mirror, ...changes.mirror, ...mirrorRoutes(os, lab).mirror },
+    array: { ...previews.array, ...changes.array, ...topology.array },
+    pool: { ...previews.pool, ...changes.pool, ...topology.pool },
+    volume: { ...previews.volume, ...changes.volume, ...volumeRoutes(os, lab).volume },
+    mirror: { ...previews.mirror, ...changes.mirror, ...mirrorRoutes(os, lab).mirror },
     ...operationRoutes(os, lab),
     ...figureRoutes(os, lab),
   });

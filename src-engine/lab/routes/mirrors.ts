@@ -22,6 +22,8 @@ export function mirrorRoutes(os: Procedures, lab: Lab) {
         lab.mirrors.present(
           await lab.mirrors.create({
             ...input,
+            policy: input.policy ?? lab.labSettings.values.mirrorPolicy,
+            recovery: input.recovery ?? lab.labSettings.values.mirrorRecovery,
             source: topology.volumes.find(input.source),
             destination: topology.volumes.find(input.destination),
           }),

@@ -21,6 +21,7 @@ import { VIEW_PREFIX, RefusedStart, openFiles, openVolumes, releaseViews, replay
 import { removePool, whatKeepsPool } from './pool-removal.ts';
 import { checkPools, serverStatus, volumeStatuses } from './status.ts';
 import { refuseUsedSlots } from './slots.ts';
+import { volumeMap } from './volume-map.ts';
 import { Suspension } from './suspension.ts';
 import type {
   ActionOptions,
@@ -32,6 +33,7 @@ import type {
   ServerDependencies,
   ServerStatus,
   StorageServerFace,
+  VolumeMapStatus,
   VolumeStatus,
 } from './types.ts';
 
@@ -124,7 +126,9 @@ export class StorageServer implements StorageServerFace {
       volumesOf: (pool) =>
         [...this.held.volumes.values()].filter((volume) => this.held.poolIdOf.get(volume.id) === pool.id),
       ownAttributes: (appliedSequence) => ({ applied: { logId: log.logId, sequence: appliedSequence } }),
-      intervalMs: settings.cpIntervalMs,
+      get intervalMs() {
+        return settings.cpIntervalMs;
+      },
       onPhase: (phase, cp) => {
         this.deps.onCpPhase?.(phase, cp);
       },
@@ -333,6 +337,10 @@ export class StorageServer implements StorageServerFace {
     await this.held.poolOf(volumeId).commit({ remove: [volumeId] });
     this.held.poolIdOf.delete(volumeId);
     this.cache.dropVolume(volumeId);
+  }
+
+  volumeMap(volumeId: string, cells: number): Promise<VolumeMapStatus> {
+    return volumeMap(this.held, volumeId, cells);
   }
 
   hostVolume(volumeId: string): HostVolume {

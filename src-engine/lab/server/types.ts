@@ -116,6 +116,25 @@ export interface PoolStatus {
   readonly state: string;
 }
 
+/** A volume in cells of equal size; columns count blocks. */
+export interface VolumeMapStatus {
+  readonly cp: number;
+  readonly sizeBlocks: number;
+  readonly cellBlocks: number;
+  /** False where a stretch counts as mapped when anything in it is. */
+  readonly exact: boolean;
+  readonly mapped: readonly number[];
+  readonly dirty: readonly number[];
+  readonly fractured: readonly number[];
+  readonly shared: readonly number[];
+  readonly kept: readonly {
+    readonly name: string;
+    readonly purpose: string;
+    readonly cp: number;
+    readonly createdAtMs: number;
+  }[];
+}
+
 export interface VolumeStatus {
   readonly id: string;
   readonly name: string;
@@ -289,6 +308,8 @@ export interface StorageServerFace {
   /** A mirrored volume is grown at its primary, on both sides; asking again finishes what a crash interrupted. */
   growVolume(volumeId: string, sizeBytes: number): Promise<ActionOutcome>;
   removeVolume(volumeId: string): Promise<void>;
+  /** In at most so many cells; reads map pages, never data. */
+  volumeMap(volumeId: string, cells: number): Promise<VolumeMapStatus>;
   /** After lost log records (NVFail): the admin has inspected the volume, it serves again with what is left. Else no effect. */
   acknowledge(volumeId: string): Promise<void>;
   /** The volume as a host sees it; rejects requests with `volume/not-owner` while this side is secondary. */

@@ -11,6 +11,7 @@ import type { DoorClient } from '../../engine/index.ts';
 import type { CliOptions } from '../program.ts';
 import { given, Run } from '../context.ts';
 import { table } from '../io.ts';
+import { printPreview } from '../preview.ts';
 import { formatBytes } from '../units.ts';
 
 const ABOUT: Readonly<Record<MirrorAction, string>> = {
@@ -78,6 +79,7 @@ export function addMirrors(program: Command, options: CliOptions): void {
     .addOption(new Option('--policy <policy>', 'what a lost link means for writes').choices(['availability', 'strict']))
     .addOption(new Option('--recovery <how>', 'what happens when the link is back').choices(['auto', 'manual']))
     .option('--assume-equal', 'copy nothing: both volumes are equal already (verify tells whether they are)')
+    .option('--preview', 'say what it would do, and do nothing')
     .action(
       async (
         name: string,
@@ -87,10 +89,15 @@ export function addMirrors(program: Command, options: CliOptions): void {
           policy?: Mirror['policy'];
           recovery?: Mirror['recovery'];
           assumeEqual?: boolean;
+          preview?: boolean;
         },
         command: Command,
       ) => {
         const run = new Run(options, command);
+        if (own.preview === true) {
+          const { preview: _preview, ...asked } = own;
+          return printPreview(run, await run.with((client) => client.mirror.previewCreate({ name, ...asked })));
+        }
         const input = given({
           name,
           source: own.source,

@@ -4,6 +4,7 @@ import type { DoorClient } from '../../engine/index.ts';
 import type { CliOptions } from '../program.ts';
 import { given, Run } from '../context.ts';
 import { table, type Cell } from '../io.ts';
+import { printPreview } from '../preview.ts';
 import { formatBytes, parseCount, parseDurationMs, parseSize } from '../units.ts';
 
 interface Noun {
@@ -162,6 +163,13 @@ export function addTopology(program: Command, options: CliOptions): void {
     });
 }
 
+interface ArrayOptions {
+  readonly cluster: string;
+  readonly disks: number;
+  readonly diskSize: number;
+  readonly preview?: boolean;
+}
+
 const parseBandwidth = (text: string): number | null => (text === 'unlimited' ? null : parseSize(text));
 
 function addCreate(group: (name: string) => Command, options: CliOptions): void {
@@ -224,8 +232,16 @@ function addCreate(group: (name: string) => Command, options: CliOptions): void 
     .requiredOption('--cluster <cluster>')
     .requiredOption('--disks <count>', 'how many disks', parseCount)
     .requiredOption('--disk-size <size>', 'size of each', parseSize)
-    .action(async (name: string, own: { cluster: string; disks: number; diskSize: number }, command: Command) => {
+    .option('--preview', 'say what it would give, and do nothing')
+    .action(async (name: string, own: ArrayOptions, command: Command) => {
       const run = new Run(options, command);
+      if (own.preview === true) {
+        const { cluster, disks, diskSize: diskSizeBytes } = own;
+        return printPreview(
+          run,
+          await run.with((client) => client.array.preview({ name, cluster, disks, diskSizeBytes })),
+        );
+      }
       run.print(
         await run.with((client) =>
           client.array.create({ name, cluster: own.cluster, disks: own.disks, diskSizeBytes: own.diskSize }),
@@ -246,6 +262,7 @@ function addCreate(group: (name: string) => Command, options: CliOptions): void 
     .option('--slots <list>', 'slots such as 0,1,2; all unused ones when absent', (text: string) =>
       text.split(',').map(parseCount),
     )
+    .option('--preview', 'say what it would give, and do nothing')
     .action(
       async (
         name: string,
@@ -254,11 +271,13 @@ function addCreate(group: (name: string) => Command, options: CliOptions): void 
           owner: string;
           level: 'raid0' | 'raid1' | 'raid10' | 'raid5' | 'raid6';
           slots?: number[];
+          preview?: boolean;
         },
         command: Command,
       ) => {
         const run = new Run(options, command);
         const input = given({ name, array: own.array, owner: own.owner, level: own.level, slots: own.slots });
+        if (own.preview === true) return printPreview(run, await run.with((client) => client.pool.preview(input)));
         run.print(await run.with((client) => client.pool.create(input)));
       },
     );

@@ -6,7 +6,8 @@ import { refusal, type DoorClient } from '../../engine/index.ts';
 import type { CliOptions } from '../program.ts';
 import { given, Run } from '../context.ts';
 import { CommandFailure, EXIT, table } from '../io.ts';
-import { formatBytes, parseSize } from '../units.ts';
+import { printPreview } from '../preview.ts';
+import { formatBytes, parseCount, parseSize } from '../units.ts';
 
 export function addVolumes(program: Command, options: CliOptions): void {
   const volume = program.command('volume').description('volumes and their content');
@@ -55,16 +56,26 @@ export function addVolumes(program: Command, options: CliOptions): void {
     .description('make a volume larger')
     .argument('<volume>')
     .requiredOption('--size <size>', 'the new size', parseSize)
-    .action(async (name: string, own: { size: number }, command: Command) => {
+    .option('--preview', 'say what it would do, and do nothing')
+    .action(async (name: string, own: { size: number; preview?: boolean }, command: Command) => {
       const run = new Run(options, command);
+      if (own.preview === true) {
+        const input = { volume: name, action: 'grow', sizeBytes: own.size } as const;
+        return printPreview(run, await run.with((client) => client.volume.preview(input)));
+      }
       run.print(await run.with((client) => client.volume.grow({ volume: name, sizeBytes: own.size })));
     });
   volume
     .command('delete')
     .description('delete a volume and its content')
     .argument('<volume>')
-    .action(async (name: string, _own, command: Command) => {
+    .option('--preview', 'say what it would do, and do nothing')
+    .action(async (name: string, own: { preview?: boolean }, command: Command) => {
       const run = new Run(options, command);
+      if (own.preview === true) {
+        const input = { volume: name, action: 'delete' } as const;
+        return printPreview(run, await run.with((client) => client.volume.preview(input)));
+      }
       await run.with(async (client) => {
         const before = await client.volume.show({ volume: name });
         const confirm = await run.confirmation(
@@ -94,8 +105,31 @@ export function addVolumes(program: Command, options: CliOptions): void {
       const run = new Run(options, command);
       run.print(await run.with((client) => client.volume.checksum({ volume: name })));
     });
+  volume
+    .command('map')
+    .description('what is mapped, dirty, fractured and shared, from the start of the volume to its end')
+    .argument('<volume>')
+    .option('--cells <count>', 'at most so many cells, up to 1024', parseCount)
+    .action(async (name: string, own: { cells?: number }, command: Command) => {
+      const run = new Run(options, command);
+      const map = await run.with((client) => client.volume.map(given({ volume: name, cells: own.cells ?? 64 })));
+      run.print(map, () => {
+        const { mappedBytes, dirtyBytes, fracturedBytes, sharedBytes } = map.totals;
+        return [
+          `${map.volume}: ${formatBytes(map.sizeBytes)} in cells of ${formatBytes(map.cellBytes)} at consistency point ${map.cp}${map.exact ? '' : ', coarse'}`,
+          `mapped    ${bar(map.mapped)} ${formatBytes(mappedBytes)}`,
+          `dirty     ${bar(map.dirty)} ${formatBytes(dirtyBytes)}`,
+          `fractured ${bar(map.fractured)} ${formatBytes(fracturedBytes)}`,
+          `shared    ${bar(map.shared)} ${formatBytes(sharedBytes)}`,
+        ].join('\n');
+      });
+    });
   addTransfer(volume, options);
 }
+
+/** One character a cell: a dot for nothing, then one to nine ninths. */
+const bar = (shares: readonly number[]): string =>
+  shares.map((share) => (share === 0 ? '.' : String(Math.max(1, Math.round(share * 9))))).join('');
 
 function addTransfer(volume: Command, options: CliOptions): void {
   volume
