@@ -34,7 +34,7 @@ export class Overwrite {
   async run(): Promise<OverwriteResult> {
     const rel = this.rel;
     const { volume, runtime, peer, settings } = rel.deps;
-    volume.setGate({ kind: 'held', reason: 'the primary is being overwritten from the secondary' });
+    volume.setGate({ kind: 'held', reason: 'the primary is being overwritten from the secondary', readsWait: true });
     await volume.quiet();
     await rel.deps.consistencyPoint('resync');
     const begun = await peer.call('overwrite-begin', { relationship: rel.id, sizeBlocks: volume.record.sizeBlocks });

@@ -82,6 +82,11 @@ export class PrimarySide implements VolumeMirror {
     return this.forwarding.kind === 'required';
   }
 
+  /** In the stream of this session, and every acknowledgement waits for the destination: nothing is between the copies. */
+  get inStream(): boolean {
+    return this.inSync && this.listening;
+  }
+
   get lag(): { readonly writes: number; readonly bytes: number; readonly seconds: number } {
     const bytes = this.unanswered.reduce((sum, u) => sum + u.record.length, 0);
     const seconds = this.lagSinceMs === null ? 0 : (this.rel.deps.runtime.clock.nowMs() - this.lagSinceMs) / 1000;

@@ -18,10 +18,13 @@ export interface VolumeDependencies {
   readonly onAppended: () => void;
 }
 
-/** Who may use the volume. `held` lets requests wait (bounded by `maximumWaiting`), `closed` refuses them. */
+/**
+ * Who may use the volume. `held` lets writes wait (bounded by `MAXIMUM_WAITING`), `closed` refuses them. Reads of hosts are
+ * served while it is held, unless `readsWait`: what is here may not be what hosts find when it opens.
+ */
 export type VolumeGate =
   | { readonly kind: 'open' }
-  | { readonly kind: 'held'; readonly reason: string }
+  | { readonly kind: 'held'; readonly reason: string; readonly readsWait?: true }
   | { readonly kind: 'closed'; readonly code: VolumeErrorCode; readonly message: string };
 
 type Done = (error: VolumeError | null) => void;
@@ -59,7 +62,7 @@ export class LoggedVolume {
   readonly id: string;
   private readonly deps: VolumeDependencies;
   mirror: VolumeMirror | null = null;
-  gate: VolumeGate = { kind: 'held', reason: 'starting' };
+  gate: VolumeGate = { kind: 'held', reason: 'starting', readsWait: true };
   /** Last sequence of the own log that is on disk with the root: replay skips what is at or below it. */
   appliedSequence: number;
   lastSequence: number;
@@ -73,6 +76,7 @@ export class LoggedVolume {
   private readonly pending: PendingRecord[] = [];
   private pendingHead = 0;
   private waiting: WriteRequest[] = [];
+  private readonly readers: { readonly resolve: () => void; readonly reject: (error: VolumeError) => void }[] = [];
   /** Old content of blocks that admitted partial writes touch, kept until they are visible. */
   private readonly partialBase = new Map<number, { content: BlockContent; users: number }>();
   private reservedActive = 0;
@@ -247,12 +251,14 @@ export class LoggedVolume {
   setGate(gate: VolumeGate): void {
     if (this.ending !== 'no') return;
     this.gate = gate;
+    if (!this.readsWait) for (const reader of this.readers.splice(0)) reader.resolve();
     if (gate.kind !== 'held') this.retryWaiting();
   }
 
   /** The server stops: nobody is admitted any more, whoever asks for it. Requests wait until `end` tells them. */
   stop(reason: string): void {
-    this.setGate({ kind: 'held', reason });
+    // Who may not read yet does not because the server stops.
+    this.setGate({ ...(this.gate.kind === 'held' ? this.gate : { kind: 'held' }), reason });
     this.ending = 'held';
   }
 
@@ -269,6 +275,7 @@ export class LoggedVolume {
     const requests = this.waiting;
     this.waiting = [];
     for (const request of requests) this.settle(request, new VolumeError(code, message));
+    for (const reader of this.readers.splice(0)) reader.reject(new VolumeError(code, message));
   }
 
   /**
@@ -335,6 +342,17 @@ export class LoggedVolume {
   }
 
   // --- reads -------------------------------------------------------------------------------------------------------
+
+  get readsWait(): boolean {
+    return this.gate.kind === 'held' && this.gate.readsWait === true;
+  }
+
+  /** Resolves when the gate lets hosts read, or refuses them; rejects with VolumeError when they waited in vain. */
+  readable(): Promise<void> {
+    if (!this.readsWait) return Promise.resolve();
+    if (this.readers.length >= MAXIMUM_WAITING) return Promise.reject(new VolumeError('volume/suspended', 'too many reads wait'));
+    return new Promise((resolve, reject) => this.readers.push({ resolve, reject }));
+  }
 
   /** Rejects with VolumeError `volume/media-error` naming the range when no copy of a block verifies. */
   async read(offset: number, length: number): Promise<Uint8Array> {

@@ -298,7 +298,8 @@ export class Campaign {
       const side = subject.wroteAlone;
       if (side === null || subject.site(side) !== site) continue;
       const status = subject.status(side);
-      if (status?.role === 'primary' && status.imageState === 'Synchronized') {
+      // It has met nobody: Consistent is what it says of a pair that was in sync when it last wrote its record.
+      if (status?.role === 'primary' && (status.imageState === 'Synchronized' || (status.imageState === 'Consistent' && !status.conditions.some(({ code }) => code === 'FracturedAdmin')))) {
         this.violate(`${site.id} acknowledged writes of ${subject.plan.name} without its destination, and after a restart calls the pair Synchronized`);
       }
     }

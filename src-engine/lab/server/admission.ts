@@ -75,7 +75,12 @@ export class Admission {
     }
     // A primary that is being overwritten is a mixture until that has finished.
     if (rel.primary.holdsHosts || rel.record.resync?.kind === 'overwrite-primary') return;
-    if (volume.gate.kind === 'open' || (rel.record.image === 'Diverged' && volume.gate.kind === 'held')) return;
+    if (volume.gate.kind === 'open') return;
+    if (rel.record.image === 'Diverged' && volume.gate.kind === 'held') {
+      // Nothing is merged before an administrator has chosen: what is here can be looked at.
+      if (volume.readsWait) volume.setGate({ kind: 'held', reason: 'both copies changed; an administrator chooses which one to keep' });
+      return;
+    }
     const fresh = rel.record.image === 'NotEstablished' || this.held.deps.runtime.planted('serve-before-handshake');
     // A copy that is no longer in sync says so durably: hosts may write here once the peer cannot have been promoted unseen.
     const apart =

@@ -2,7 +2,10 @@ import { VolumeError } from '../../volume/index.ts';
 import type { Holdings } from './holdings.ts';
 import type { HostVolume } from './types.ts';
 
-/** A volume as a host sees it. Writes are admitted by the volume's gate; reads ask it here. */
+/**
+ * A volume as a host sees it. Writes are admitted by the volume's gate; reads ask it here: before both sides of a mirror
+ * have met, writes that only the other side holds may still be taken over, and nobody may have seen the block without them.
+ */
 export function openHostVolume(held: Holdings, volumeId: string): HostVolume {
   const volume = held.volumeOf(volumeId);
   const readable = (): void => {
@@ -19,6 +22,7 @@ export function openHostVolume(held: Holdings, volumeId: string): HostVolume {
       return volume.sizeBytes;
     },
     read: async (offset, length) => {
+      while (volume.readsWait) await volume.readable();
       readable();
       return volume.read(offset, length);
     },

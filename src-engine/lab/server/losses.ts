@@ -77,7 +77,7 @@ export class Losses {
         `${volume.record.name}: the loss was acknowledged`,
       );
       // At once: a handshake that finds the volume closed would take its gaps for its content.
-      volume.setGate({ kind: 'held', reason: 'the loss was acknowledged; its mirror is asked first' });
+      volume.setGate({ kind: 'held', reason: 'the loss was acknowledged; its mirror is asked first', readsWait: true });
       const rel = this.held.relationshipOfVolume(volumeId);
       if (rel?.record.role === 'primary') {
         admission.awaitPeer(volumeId);

@@ -90,7 +90,7 @@ export class RelationshipViews {
     return decisionViewOf({
       policy: record.policy,
       recovery: record.recovery,
-      image: record.image,
+      image: shownImage(rel),
       direction: directionOf(record),
       lock: record.lock,
       sync:
@@ -132,7 +132,8 @@ export class RelationshipViews {
     const record = rel.record;
     const conditions: ActiveCondition[] = [];
     const at = record.fracture?.atWallMs ?? record.lastContactWallMs ?? record.createdWallMs;
-    if (record.image === 'Synchronized' && connected)
+    const image = shownImage(rel);
+    if (image === 'Synchronized' && connected)
       conditions.push({ code: 'Active', sinceWallMs: record.createdWallMs, cause: '' });
     if (record.fracture?.cause === 'admin')
       conditions.push({ code: 'FracturedAdmin', sinceWallMs: at, cause: 'fractured by the administrator' });
@@ -150,6 +151,8 @@ export class RelationshipViews {
       });
     const waiting = connected ? this.waitingFor(rel) : record.image === 'Diverged' ? 'both copies changed' : null;
     if (waiting !== null) conditions.push({ code: 'WaitingOnAdmin', sinceWallMs: at, cause: waiting });
+    else if (connected && image === 'Consistent' && record.fracture === null && !record.fenced && !record.forced)
+      conditions.push({ code: 'QueuedForSync', sinceWallMs: at, cause: 'both sides are about to compare what they hold' });
     if (record.trackingFailed || rel.marks.state === 'failed')
       conditions.push({ code: 'BitmapFailed', sinceWallMs: at, cause: 'the fracture log cannot be written' });
     const running = this.replication.roles.running(rel.id);
@@ -191,7 +194,7 @@ export class RelationshipViews {
       peerVolumeId: record.peerVolumeId,
       peerServerId: record.peerServerId,
       connected,
-      imageState: record.image,
+      imageState: view.image,
       conditions: describeConditions(view, this.runtime.clock.wallMs()).map((c) => ({
         code: c.code,
         since: c.sinceWallMs,
@@ -213,6 +216,17 @@ export class RelationshipViews {
       })),
     };
   }
+}
+
+/**
+ * The image as anybody may rely on it. The record says Synchronized from one membership in the stream to the next; before
+ * both sides have met again, one may hold writes that the other one lacks (replication.md 3.12, 4 and 6).
+ */
+function shownImage(rel: Relationship): Relationship['record']['image'] {
+  const { record } = rel;
+  if (record.image !== 'Synchronized') return record.image;
+  const inStream = record.role === 'primary' ? rel.primary.inStream : rel.secondary.joined;
+  return inStream ? 'Synchronized' : 'Consistent';
 }
 
 function sizesOf(rel: Relationship, peerBlocks: number | undefined): DecisionView['sizes'] {
