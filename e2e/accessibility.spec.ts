@@ -5,7 +5,7 @@ import { Faults } from './pages/faults.ts';
 import { Relationship } from './pages/relationship.ts';
 import { Shell, type PlaceName } from './pages/shell.ts';
 
-const places: readonly PlaceName[] = ['Overview', 'Replication', 'Recovery', 'Faults', 'Events'];
+const places: readonly PlaceName[] = ['Overview', 'Servers', 'Arrays', 'Replication', 'Recovery', 'Faults', 'Events'];
 const themes = ['Light', 'Dark'] as const;
 /** What axe must have looked at everywhere: a page on which these found nothing to judge was not looked at. */
 const ALWAYS = ['color-contrast', 'button-name'] as const;

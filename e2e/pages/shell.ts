@@ -1,6 +1,6 @@
 import { expect, type Locator, type Page } from '@playwright/test';
 
-export type PlaceName = 'Overview' | 'Replication' | 'Recovery' | 'Faults' | 'Events';
+export type PlaceName = 'Overview' | 'Servers' | 'Arrays' | 'Replication' | 'Recovery' | 'Faults' | 'Events';
 
 /** The frame around every page: where to go, and what holds everywhere. */
 export class Shell {

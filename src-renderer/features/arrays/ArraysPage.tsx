@@ -52,7 +52,7 @@ export function ArraysPage(): ReactElement {
           {row.name}
         </Link>
       ),
-      widthPx: 150,
+      widthPx: 132,
     },
     {
       id: 'health',
@@ -67,14 +67,14 @@ export function ArraysPage(): ReactElement {
       title: t('arrays.disks'),
       value: (row) => row.disks.length,
       cell: (row) => t('arrays.disksOf', { ok: ok(row), all: row.disks.length }),
-      widthPx: 122,
+      widthPx: 118,
     },
     {
       id: 'pools',
       title: t('arrays.pools'),
       value: (row) => row.pools.join(', '),
       cell: (row) => (row.pools.length === 0 ? <span className="dim">–</span> : row.pools.join(', ')),
-      widthPx: 130,
+      widthPx: 112,
     },
     {
       id: 'raw',
@@ -82,7 +82,7 @@ export function ArraysPage(): ReactElement {
       value: (row) => rawBytes(row),
       cell: (row) => units.bytes(rawBytes(row)),
       align: 'right',
-      widthPx: 84,
+      widthPx: 76,
     },
     {
       id: 'used',

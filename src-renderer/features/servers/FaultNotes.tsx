@@ -2,7 +2,7 @@ import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Fault, Link as SiteLink } from '../../../src-engine/contract/index.ts';
-import { Callout, sentence, Time } from '../../shared/index.ts';
+import { Callout, Time } from '../../shared/index.ts';
 import classes from './servers.module.css';
 
 /** Faults whose subject is one of `subjects` or something in it, or that take the power of everything. */
@@ -31,8 +31,9 @@ export function FaultNotes({ faults }: { faults: readonly Fault[] }): ReactEleme
       <ul className={classes['notes']} aria-label={t('servers.faults.title')}>
         {faults.map((fault) => (
           <li key={fault.id}>
-            <b>{t(`fault.${fault.kind}.title`)}</b> {sentence(fault.message)} {t('servers.faults.since')}{' '}
-            <Time at={fault.injectedAt} />. <Link to="/faults">{t('servers.faults.toFaults')}</Link>
+            <b>{t(`fault.${fault.kind}.title`)}</b>{' '}
+            {t('servers.faults.what', { message: fault.message.replace(/\.$/, '') })} <Time at={fault.injectedAt} />.{' '}
+            <Link to="/faults">{t('servers.faults.toFaults')}</Link>
           </li>
         ))}
       </ul>

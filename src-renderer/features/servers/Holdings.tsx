@@ -3,7 +3,16 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Mirror, Server, Volume } from '../../../src-engine/contract/index.ts';
 import { useLive } from '../../client/index.ts';
-import { DenseTable, EmptyState, HealthBadge, ImageStateBadge, units, type Column } from '../../shared/index.ts';
+import {
+  Badge,
+  DenseTable,
+  EmptyState,
+  Facts,
+  HealthBadge,
+  ImageStateBadge,
+  units,
+  type Column,
+} from '../../shared/index.ts';
 import { SheetButton } from '../configuration/index.ts';
 import { dependentsOf, farSide } from './power.ts';
 import classes from './servers.module.css';
@@ -20,6 +29,8 @@ export function Peers({ server }: { server: Server }): ReactElement {
   const servers = useLive((state) => state.servers);
   const volumes = useLive((state) => state.volumes);
   const mirrors = useLive((state) => state.mirrors);
+  const links = useLive((state) => state.links);
+  const ownLinks = links.filter((link) => link.sites.includes(server.site));
   const own = dependentsOf(server, { volumes, mirrors, workloads: [] });
   const rows = own.mirrors.map((mirror): Pairing => {
     const far = farSide(mirror, own.volumes);
@@ -79,13 +90,48 @@ export function Peers({ server }: { server: Server }): ReactElement {
     },
   ];
   return (
-    <DenseTable
-      label={t('servers.peers.title')}
-      rows={rows}
-      columns={columns}
-      rowKey={(row) => row.mirror.id}
-      empty={<p className={classes['pad']}>{t('servers.peers.none')}</p>}
-    />
+    <>
+      <DenseTable
+        label={t('servers.peers.title')}
+        rows={rows}
+        columns={columns}
+        rowKey={(row) => row.mirror.id}
+        empty={<p className={classes['pad']}>{t('servers.peers.none')}</p>}
+      />
+      <div className={classes['heard']}>
+        <Facts
+          facts={[
+            {
+              label: t('servers.peers.here'),
+              value:
+                server.heartbeatAgeMs === null
+                  ? t('servers.peers.never')
+                  : t('servers.peers.hereAge', { age: units.durationMs(server.heartbeatAgeMs) }),
+            },
+            {
+              label: t('servers.peers.links'),
+              value:
+                ownLinks.length === 0 ? (
+                  '–'
+                ) : (
+                  <span className={classes['linkBadges']}>
+                    {ownLinks.map((link) => (
+                      <Badge
+                        key={link.id}
+                        quiet
+                        tone={link.state === 'up' ? 'ok' : 'bad'}
+                        icon={link.state === 'up' ? 'link' : 'cross-circle'}
+                      >
+                        {t(`servers.peers.link.${link.state}`, { link: link.name })}
+                      </Badge>
+                    ))}
+                  </span>
+                ),
+            },
+          ]}
+        />
+      </div>
+    </>
   );
 }
 
@@ -113,7 +159,7 @@ export function Owned({ server }: { server: Server }): ReactElement {
       id: 'used',
       title: t('servers.owned.used'),
       value: (row) => row.usedBytes,
-      cell: (row) => units.bytes(row.usedBytes),
+      cell: (row) => units.bytes(row.owner === null ? null : row.usedBytes),
       align: 'right',
       widthPx: 84,
     },

@@ -1,7 +1,17 @@
 import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Server } from '../../../src-engine/contract/index.ts';
-import { Badge, Callout, Icon, TimeSeries, units, type IconName, type Mark, type Tone } from '../../shared/index.ts';
+import {
+  Badge,
+  Callout,
+  EmptyState,
+  Icon,
+  TimeSeries,
+  units,
+  type IconName,
+  type Mark,
+  type Tone,
+} from '../../shared/index.ts';
 import { phases } from './phases.ts';
 import { TRACE_MS, type LogTrace } from './use-log-trace.ts';
 import classes from './servers.module.css';
@@ -98,7 +108,9 @@ export function NvlogHalves({
         </Callout>
       ) : null}
       {halves.length === 0 ? (
-        <p className="dim">{t('servers.nvlog.absent')}</p>
+        <EmptyState icon="disk" title={t('servers.nvlog.absentTitle')}>
+          {t('servers.nvlog.absent')}
+        </EmptyState>
       ) : (
         <div className={classes['log']}>
           <span className={classes['flow']} data-flows={server.state === 'up' && !stalled ? '' : undefined}>
@@ -111,7 +123,7 @@ export function NvlogHalves({
           </div>
         </div>
       )}
-      <Running server={server} />
+      {halves.length === 0 ? null : <Running server={server} />}
       {halves.length === 0 ? null : (
         <TimeSeries
           title={t('servers.nvlog.use')}

@@ -117,6 +117,9 @@ function Known({ server }: { server: Server }): ReactElement {
     state: t(`serverState.${server.state}`),
     time: units.dateTime(server.since),
   });
+  // Of a server that is down the engine does not count starts.
+  const started =
+    server.incarnation === 0 ? '' : `${t('servers.start', { incarnation: units.count(server.incarnation) })} `;
   return (
     <Page
       title={server.name}
@@ -129,8 +132,7 @@ function Known({ server }: { server: Server }): ReactElement {
       lead={`${t('servers.leadOf', {
         cluster: server.cluster,
         site: server.site,
-        incarnation: units.count(server.incarnation),
-      })} ${state}${server.cause === null ? '' : ` ${sentence(server.cause)}`}`}
+      })} ${started}${state}${server.cause === null ? '' : ` ${sentence(server.cause)}`}`}
       actions={<ThingMenu noun="server" name={server.name} />}
     >
       <FaultNotes faults={faultsOn(faults, subjectsOf(server, links))} />
