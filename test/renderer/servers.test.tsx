@@ -123,12 +123,12 @@ describe('a server', () => {
     expect(act).toHaveProperty('disabled', true);
     await user.type(within(dialog).getByRole('textbox', { name: 'Type north-1 to confirm' }), 'north-1');
     await user.click(act);
-    await vi.waitFor(() => expect(lab.asked).toHaveLength(1));
+    await vi.waitFor(() => expect(lab.asked).toHaveLength(1), 15_000);
     expect(lab.asked[0]).toMatchObject({
       procedure: 'server.powerOff',
       input: { server: 'north-1', confirm: 'north-1' },
     });
-    await vi.waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+    await vi.waitFor(() => expect(screen.queryByRole('dialog')).toBeNull(), 15_000);
     expect(await find('button', 'Power on')).toHaveProperty('ariaDisabled', 'false');
   });
 
