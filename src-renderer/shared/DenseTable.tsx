@@ -11,7 +11,16 @@ import {
   useTable,
 } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useMemo, useRef, useState, type ReactElement, type ReactNode, type RefObject } from 'react';
+import {
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  type MouseEvent,
+  type ReactElement,
+  type ReactNode,
+  type RefObject,
+} from 'react';
 import { Icon } from './Icon.tsx';
 import type { TableAddress } from './use-table-address.ts';
 import classes from './shared.module.css';
@@ -58,6 +67,14 @@ interface Props<Row> {
 
 const ROW_PX = 34;
 const FREE_COLUMN_PX = 120;
+
+/** A right-click on a row opens the menu that the row has a button for (`data-row-menu`), if it has one. */
+function openRowMenu(event: MouseEvent<HTMLTableRowElement>): void {
+  const button = event.currentTarget.querySelector<HTMLElement>('[data-row-menu]');
+  if (button === null) return;
+  event.preventDefault();
+  if (button.getAttribute('aria-expanded') !== 'true') button.click();
+}
 
 /** Width of an element as it is now; null until it was measured. */
 function useWidth(element: RefObject<HTMLElement | null>): number | null {
@@ -189,6 +206,7 @@ export function DenseTable<Row>(props: Props<Row>): ReactElement {
               key={row.id}
               aria-rowindex={row.index + 2}
               data-open={onOpen === undefined ? undefined : true}
+              onContextMenu={openRowMenu}
               onClick={onOpen === undefined ? undefined : () => onOpen(row.original.row)}
             >
               {columns.map((column) => (

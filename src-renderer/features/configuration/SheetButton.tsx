@@ -73,7 +73,7 @@ export function ThingMenu({ noun, name }: { noun: Noun; name: string }): ReactEl
           className={classes['dots']}
           aria-label={t('config.moreOf', { name })}
           title={t('config.moreOf', { name })}
-          data-thing-menu=""
+          data-row-menu=""
           disabled={stale}
           onClick={(event) => event.stopPropagation()}
         >

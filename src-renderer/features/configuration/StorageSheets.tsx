@@ -234,7 +234,7 @@ export function GrowVolume({ of, onClose }: SheetProps): ReactElement | null {
       title={t('config.sheet.grow-volume.title', { name })}
       actionLabel={t('config.act.grow')}
       schema={schemas.grow}
-      initial={{ sizeBytes: units.sizeText(volume.sizeBytes) }}
+      initial={{ sizeBytes: units.sizeText(2 * volume.sizeBytes) }}
       fields={() => [
         {
           kind: 'size',

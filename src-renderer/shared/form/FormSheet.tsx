@@ -86,6 +86,7 @@ export function FormSheet<Input>(props: FormSheetProps<Input>): ReactElement {
   const stale = useStale();
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  const closed = useRef(false);
   const sent = useRef({ what: '', requestId: '' });
   const rulesFor = (values: Values): Rules<Input> => ({
     schema,
@@ -107,10 +108,11 @@ export function FormSheet<Input>(props: FormSheetProps<Input>): ReactElement {
   const fields = props.fields(values);
   const verdict = judge(t, rulesFor(values), values);
   useEffect(() => {
-    writeDraft(id, values);
+    if (!closed.current) writeDraft(id, values);
   }, [id, values]);
 
   const close = (): void => {
+    closed.current = true;
     dropDraft(id);
     onClose();
   };
