@@ -7,6 +7,8 @@ export class LabClock implements Clock {
 
   constructor(base: Clock) {
     this.#base = base;
+    // The watch begins with the first question.
+    this.longestStallMs();
   }
 
   setWallOffset(ms: number): void {
@@ -17,6 +19,9 @@ export class LabClock implements Clock {
   }
   wallMs(): number {
     return this.#base.wallMs() + this.#wallOffsetMs;
+  }
+  longestStallMs(): number | null {
+    return this.#base.longestStallMs?.() ?? null;
   }
   after(delayMs: number, fire: () => void) {
     return this.#base.after(delayMs, fire);

@@ -25,7 +25,13 @@ export function metricFamilies(lab: Lab): MetricFamily[] {
     type: 'counter',
     samples,
   });
+  const stallMs = lab.clock.longestStallMs();
   return [
+    gauge(
+      'event_loop_longest_stall_milliseconds',
+      'Longest time in which the process of the lab took up nothing new since the lab was opened',
+      stallMs === null ? [] : [{ labels: {}, value: stallMs }],
+    ),
     gauge(
       'server_up',
       'Whether the server is up',

@@ -155,10 +155,22 @@ export class Pool {
   }
 
   /** Reads, verified; holes are zeros. Call in the same turn as the root was taken, or with a kept root. Rejects MediaError. */
-  async read(root: TreeRoot, vbn: number, blockCount: number, into: Uint8Array): Promise<void> {
+  read(root: TreeRoot, vbn: number, blockCount: number, into: Uint8Array): Promise<void> {
+    return this.#read(root, vbn, blockCount, into, true);
+  }
+
+  /**
+   * As `read`, for a caller that compares every block with the checksum of its pointer itself and calls `read` when one
+   * differs. Rejects with whatever a member or its group says.
+   */
+  readUnverified(root: TreeRoot, vbn: number, blockCount: number, into: Uint8Array): Promise<void> {
+    return this.#read(root, vbn, blockCount, into, false);
+  }
+
+  async #read(root: TreeRoot, vbn: number, blockCount: number, into: Uint8Array, verify: boolean): Promise<void> {
     const token = this.#gate.enter();
     try {
-      await readTree(this.#disks.core, root, vbn, blockCount, into);
+      await readTree(this.#disks.core, root, vbn, blockCount, into, verify);
     } finally {
       this.#gate.leave(token);
     }

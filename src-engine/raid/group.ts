@@ -26,11 +26,14 @@ function isCallersProblem(error: unknown): boolean {
   return !(error instanceof StorageError) || error.code === 'fenced' || error.code === 'no-space';
 }
 
+const KEPT_PARITY_BUFFERS = 8;
+
 export class RaidGroup {
   readonly geometry: Geometry;
   readonly stripes: number;
   readonly #members: Member[];
   readonly #baseDbn: number;
+  readonly #parityBuffers: Uint8Array[] = [];
   readonly #onMemberFailed: (index: number, error: Error) => void;
 
   /** `baseDbn`: first disk block of stripe 0 on every member; what lies before belongs to the caller. */
@@ -93,7 +96,7 @@ export class RaidGroup {
     this.#assertAlive();
     const perMember: Uint8Array[][] = Array.from({ length: members }, () => []);
     const parities = level === 'raid5' ? 1 : level === 'raid6' ? 2 : 0;
-    const parity = new Uint8Array(parities * count * unitBytes);
+    const parity = this.#takeParity(parities * count * unitBytes);
     for (let s = 0; s < count; s++) {
       const stripe = firstStripe + s;
       const units: Uint8Array[] = [];
@@ -114,7 +117,19 @@ export class RaidGroup {
       });
     }
     const dbn = this.#baseDbn + firstStripe * unitBlocks;
-    await this.#onMembers(perMember.map((buffers) => (disk) => disk.write(dbn, buffers)));
+    try {
+      await this.#onMembers(perMember.map((buffers) => (disk) => disk.write(dbn, buffers)));
+    } finally {
+      // All members have settled.
+      if (this.#parityBuffers.length < KEPT_PARITY_BUFFERS) this.#parityBuffers.push(parity);
+    }
+  }
+
+  /** A buffer whose contents are arbitrary: most segments are equally long. */
+  #takeParity(bytes: number): Uint8Array {
+    const at = this.#parityBuffers.findLastIndex((buffer) => buffer.length === bytes);
+    if (at < 0) this.#parityBuffers.shift();
+    return this.#parityBuffers.splice(at, at < 0 ? 0 : 1)[0] ?? new Uint8Array(bytes);
   }
 
   /** Syncs every active member; one that fails is failed. */

@@ -55,6 +55,11 @@ export class Channel {
     this.transmit(KIND_DATA, number, parts);
   }
 
+  /** Nothing of the frame that `body` lies in is kept. */
+  release(body: Uint8Array): void {
+    this.session.release(body.buffer);
+  }
+
   close(): void {
     if (this.closed) return;
     this.closed = true;

@@ -6,6 +6,8 @@ import { decodeMessage, encodeMessage, type Message } from './message.ts';
 export interface Answer {
   readonly result: JsonObject;
   readonly body?: readonly Uint8Array[];
+  /** Nothing of the call's own body is kept: its memory may carry another frame. */
+  readonly bodyDone?: boolean;
 }
 
 export interface Reply {
@@ -228,8 +230,9 @@ export class Peer {
     const channel = this.channel;
     this.handlers.call(message.method, message.parameters, message.body).then(
       (answer) => {
-        if (this.channel === channel)
-          channel?.send(encodeMessage('reply', message.call, message.method, answer.result, answer.body));
+        if (this.channel !== channel) return;
+        if (answer.bodyDone === true) channel?.release(message.body);
+        channel?.send(encodeMessage('reply', message.call, message.method, answer.result, answer.body));
       },
       (error: unknown) => {
         if (this.channel !== channel) return;

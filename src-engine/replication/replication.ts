@@ -471,7 +471,8 @@ export class Replication {
         return rel.serial(() => rel.secondary.resyncCompare(body));
       case 'resync-blocks':
         await rel.serial(() => rel.secondary.resyncBlocks(body));
-        return { result: {} };
+        // What was staged was copied.
+        return { result: {}, bodyDone: true };
       case 'resync-flush':
         await rel.serial(() => rel.secondary.resyncFlush());
         return { result: {} };

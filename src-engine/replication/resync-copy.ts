@@ -6,7 +6,7 @@ import { PeerRefusedError, type Reply } from './peer.ts';
 import { withTimeout } from './mirror-timeout.ts';
 import { REGION_BLOCKS, RegionSet } from './region-set.ts';
 import type { Relationship } from './relationship.ts';
-import { HASH_BYTES, bitsIn, decodeVerdicts, encodeComparison, encodeRuns, type BlockRun, type RegionQuestion, type Verdicts } from './resync-wire.ts';
+import { DAMAGED, HASH_BYTES, bitsIn, decodeVerdicts, encodeComparison, encodeRuns, type BlockRun, type RegionQuestion, type Verdicts } from './resync-wire.ts';
 import { WireShare } from './wire-share.ts';
 
 /** A window may read, hash and write megabytes on both sides: it gets more patience than a consistency point. */
@@ -20,6 +20,10 @@ const FLUSH_SHARE = 0.01;
 /** but not before so many times what the last time took, so that it costs little anywhere. */
 const FLUSH_PAUSE_TIMES = 5;
 const FLUSH_PAUSE_MAXIMUM_MS = 5_000;
+/** Of a block in a window. */
+const NOT_HERE = 0;
+const READ = 1;
+const VERIFIED = 2;
 /** A window of scattered blocks spans more regions than one of whole regions. */
 const SCATTERED_TIMES = 16;
 
@@ -195,7 +199,15 @@ export class ResyncCopy {
       this.job.stillJoined();
       const wanted = this.plan.targetEmpty ? window.vbns.map((vbn) => !this.rel.primary.changedLater(vbn)) : await this.compared(window, content);
       await content.read(wanted);
-      await this.send(window, content, wanted);
+      try {
+        await this.send(window, content, wanted);
+      } catch (error) {
+        if (!(error instanceof PeerRefusedError) || error.data['cause'] !== DAMAGED) throw error;
+        // The target found what this side did not look for: read again, now verified and repaired, and told if it cannot be.
+        this.rel.deps.runtime.covered('resync/damaged-at-source');
+        await content.verify(wanted);
+        await this.send(window, content, wanted);
+      }
     } finally {
       this.wire.leave();
     }
@@ -235,7 +247,7 @@ export class ResyncCopy {
       rel.deps.runtime.covered('resync/compared-by-hash');
       const read = window.vbns.map(() => false);
       for (const q of doubtful) this.take(read, q, q.look);
-      await content.read(read);
+      await content.verify(read);
       const second = await this.ask('resync-compare', encodeComparison({ form: 'hashes', regions: doubtful, hashes: content.hashes(read) }));
       const { wanted: unequal } = this.verdicts(second, doubtful.length);
       doubtful.forEach((q, n) => this.take(wanted, q, unequal[n] ?? 0));
@@ -260,14 +272,6 @@ export class ResyncCopy {
 
   private async send(window: Window, content: WindowContent, wanted: readonly boolean[]): Promise<void> {
     const { rel, job, plan } = this;
-    for (const { at, look, holes } of window.regions) {
-      const end = at + bitsIn(look & ~holes);
-      for (let k = at; k < end; k++) {
-        if (wanted[k] !== true) continue;
-        job.regionsDiffering++;
-        break;
-      }
-    }
     const runs: { vbn: number; count: number; hole: boolean }[] = [];
     const checksums: number[] = [];
     const data: Uint8Array[] = [];
@@ -294,6 +298,14 @@ export class ResyncCopy {
     if (runs.length === 0) return;
     await this.ask('resync-blocks', encodeRuns(runs satisfies readonly BlockRun[], Uint32Array.from(checksums), data));
     job.bytesCopied += checksums.length * BLOCK_BYTES;
+    for (const { at, look, holes } of window.regions) {
+      const end = at + bitsIn(look & ~holes);
+      for (let k = at; k < end; k++) {
+        if (wanted[k] !== true) continue;
+        job.regionsDiffering++;
+        break;
+      }
+    }
   }
 
   /** A question of a window: it holds the wire, so it may not hang. */
@@ -353,6 +365,7 @@ class WindowContent {
   private readonly window: Window;
   private readonly pool: Uint8Array[];
   private buffer: Uint8Array | null = null;
+  /** Per block: not here, read, read and verified. */
   private readonly have: Uint8Array;
 
   constructor(rel: Relationship, root: TreeRoot, window: Window, buffers: Uint8Array[]) {
@@ -363,24 +376,41 @@ class WindowContent {
     this.have = new Uint8Array(window.vbns.length);
   }
 
-  /** Reads, verified, the blocks that are asked for and not here yet. */
-  async read(asked: readonly boolean[]): Promise<void> {
+  /** Reads the blocks that are asked for and not here yet. The target compares each with its checksum. */
+  read(asked: readonly boolean[]): Promise<void> {
+    return this.fetch(asked, READ);
+  }
+
+  /** Has the blocks that are asked for verified, and repaired where one is damaged; rejects MediaError where none can be. */
+  verify(asked: readonly boolean[]): Promise<void> {
+    return this.fetch(asked, VERIFIED);
+  }
+
+  private async fetch(asked: readonly boolean[], as: typeof READ | typeof VERIFIED): Promise<void> {
     const { vbns } = this.window;
+    const { pool } = this.rel.deps;
     const reads: Promise<void>[] = [];
     for (let from = 0; from < vbns.length; ) {
       const vbn = vbns[from] ?? 0;
-      if (asked[from] !== true || this.have[from] === 1) {
+      if (asked[from] !== true || (this.have[from] ?? 0) >= as) {
         from++;
         continue;
       }
       let to = from + 1;
-      while (to < vbns.length && asked[to] === true && this.have[to] === 0 && vbns[to] === vbn + to - from) to++;
-      this.have.fill(1, from, to);
-      reads.push(this.rel.deps.pool.read(this.root, vbn, to - from, this.bytes(from, to)));
+      while (to < vbns.length && asked[to] === true && (this.have[to] ?? 0) < as && vbns[to] === vbn + to - from) to++;
+      this.have.fill(as, from, to);
+      const into = this.bytes(from, to);
+      reads.push(as === VERIFIED ? pool.read(this.root, vbn, to - from, into) : pool.readUnverified(this.root, vbn, to - from, into));
       from = to;
     }
     const results = await Promise.allSettled(reads);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    for (const result of results) {
+      if (result.status === 'fulfilled') continue;
+      if (as === VERIFIED) throw result.reason;
+      // Perhaps it can be had block by block.
+      this.have.fill(NOT_HERE);
+      return this.fetch(asked, VERIFIED);
+    }
   }
 
   /** Blocks [from, to) of the window. */

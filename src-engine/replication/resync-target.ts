@@ -7,13 +7,16 @@ import { REGION_BLOCKS } from './region-set.ts';
 import { readMasked } from './region-read.ts';
 import { imagePosition } from './record.ts';
 import type { Relationship } from './relationship.ts';
-import { HASH_BYTES, decodeComparison, decodeRuns, encodeVerdicts, type Comparison, type Verdicts } from './resync-wire.ts';
+import { DAMAGED, HASH_BYTES, decodeComparison, decodeRuns, encodeVerdicts, type Comparison, type Verdicts } from './resync-wire.ts';
 import type { Staging, StageUse } from './staging.ts';
 
 /** Their maps or blocks are read at the same time. */
 const MAXIMUM_COMPARED_REGIONS = 1024;
-/** Resync blocks are labelled after this many at the latest: until then what they supersede is not free. */
-const COMMIT_BLOCKS = 4096;
+/** Resync blocks are labelled after this many at the latest, */
+const COMMIT_BLOCKS = 32768;
+/** or when they are such a share of what is free: until then what they supersede is not. */
+const COMMIT_SHARE = 0.1;
+const COMMIT_LEAST_BLOCKS = 4096;
 
 /** What the target of a resync needs of the rest of its side. */
 export interface ResyncTargetSide {
@@ -138,7 +141,7 @@ export class ResyncTarget {
     if (decoded === null) throw new PeerRefusedError('the resync blocks cannot be read', {});
     const { runs, checksums, data } = decoded;
     for (let i = 0; i < checksums.length; i++) {
-      if (crcOfBlock(data.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)) !== checksums[i]) throw new PeerRefusedError('a resync block was damaged on its way', {});
+      if (crcOfBlock(data.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)) !== checksums[i]) throw new PeerRefusedError('a resync block was damaged on its way', { cause: DAMAGED });
     }
     let at = 0;
     for (const { vbn, count, hole } of runs) {
@@ -152,7 +155,10 @@ export class ResyncTarget {
       at += count;
       if (pressure !== undefined) await pressure;
     }
-    if (this.staging.use?.kind === 'resync' && this.staging.use.blocks >= COMMIT_BLOCKS) await this.staging.commitResync();
+    const { use } = this.staging;
+    if (use?.kind !== 'resync') return;
+    const most = Math.max(COMMIT_LEAST_BLOCKS, Math.min(COMMIT_BLOCKS, COMMIT_SHARE * this.rel.deps.pool.capacity().freeBlocks));
+    if (use.blocks >= most) await this.staging.commitResync();
   }
 
   /** The source will clear the marks of what it sent: an answer says that all of it is durable here. */

@@ -92,6 +92,9 @@ export interface BlockRun {
   readonly hole: boolean;
 }
 
+/** Cause of a refusal: a block is not what its checksum says. */
+export const DAMAGED = 'damaged';
+
 const RUN_BYTES = 8;
 const HOLE_BIT = 0x8000_0000;
 

@@ -155,6 +155,7 @@ class Gate {
       send: (frame) => {
         if (this.live) base.send(frame);
       },
+      release: (frame) => { base.release(frame); },
       get bufferedBytes() {
         return base.bufferedBytes;
       },

@@ -1,4 +1,5 @@
 import { Direction, type LinkSettings, type Parcel } from './link-direction.ts';
+import { FrameMemory } from './frame-memory.ts';
 import type { Clock, Random, Session } from './types.ts';
 
 const PERFECT: LinkSettings = { latencyMs: 0, up: true };
@@ -15,6 +16,7 @@ export interface Endpoint {
 export class Link {
   settings: LinkSettings = PERFECT;
   readonly sessions = new Set<LinkSession>();
+  readonly frames = new FrameMemory();
   readonly #a: string;
   readonly #fromA: Direction;
   readonly #fromB: Direction;
@@ -109,7 +111,7 @@ export class LinkSession implements Session {
 
   send(frame: readonly Uint8Array[]): void {
     if (this.#state !== 'open') return;
-    const whole = copyOf(frame);
+    const whole = this.#link.frames.copyOf(frame);
     const out = this.#out;
     out.traffic.sentFrames++;
     out.traffic.sentBytes += whole.length;
@@ -124,6 +126,10 @@ export class LinkSession implements Session {
     }
     this.#carry(whole, out.reorders());
     if (out.duplicates()) this.#carry(whole.slice(), out.reorders());
+  }
+
+  release(frame: ArrayBufferLike): void {
+    this.#link.frames.release(frame);
   }
 
   close(): void {
@@ -208,17 +214,4 @@ export class LinkSession implements Session {
     this.#heldReason = undefined;
     this.#onClose(reason);
   }
-}
-
-/** One owned `Uint8Array` of the parts. */
-function copyOf(parts: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

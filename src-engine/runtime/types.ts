@@ -17,6 +17,8 @@ export interface Clock {
   /** Calls `fire` once after `delayMs` (>= 0). */
   after(delayMs: number, fire: () => void): Timer;
   sleep(delayMs: number): Promise<void>;
+  /** The longest time in which this process took up nothing new, waiting for a processor included, since the first call. Null, or not there: nobody looks. */
+  longestStallMs?(): number | null;
 }
 
 export interface Random {
@@ -96,6 +98,8 @@ export interface Session {
   send(frame: readonly Uint8Array[]): void;
   readonly bufferedBytes: number;
   onFrame: (frame: Uint8Array) => void;
+  /** Whoever got a frame keeps nothing of it: its memory may carry another one. Only a hint. */
+  release(frame: ArrayBufferLike): void;
   /** Called at most once; never after `close()` by this side. */
   onClose: (reason: string) => void;
   close(): void;

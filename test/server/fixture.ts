@@ -70,6 +70,7 @@ export class SimulatedSite {
     const tap = (session: Session): Session => ({
       peer: session.peer,
       get bufferedBytes() { return session.bufferedBytes; },
+      release: (frame) => { session.release(frame); },
       close: () => { session.close(); },
       send: (parts) => {
         this.onSent?.(parts);

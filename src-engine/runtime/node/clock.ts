@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import type { Clock, Timer } from '../types.ts';
 
 /** Longer delays overflow a Node timer, which then fires at once. */
@@ -26,9 +26,22 @@ function after(delayMs: number, fire: () => void): Timer {
   return { cancel: () => clearTimeout(timeout) };
 }
 
+const STALL_WATCH_MS = 10;
+let stalls: ReturnType<typeof monitorEventLoopDelay> | null = null;
+
+/** The watch itself is a timer of the system that keeps no process alive. */
+function longestStallMs(): number {
+  if (stalls === null) {
+    stalls = monitorEventLoopDelay({ resolution: STALL_WATCH_MS });
+    stalls.enable();
+  }
+  return Math.max(0, stalls.max / 1e6 - STALL_WATCH_MS);
+}
+
 export const nodeClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   after,
+  longestStallMs,
   sleep: (delayMs) => new Promise<void>((resolve) => void after(delayMs, resolve)),
 };

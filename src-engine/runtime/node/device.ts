@@ -12,8 +12,10 @@ import { performance } from 'node:perf_hooks';
 
 /** The thread pool has four threads; reads and a commit need one when an array of many disks is written. */
 const TRANSFERS_AT_ONCE = 3;
-/** For so long after a commit another one is expected. */
+/** For so long after a commit another one is expected, */
 const COMMITTING_MS = 20;
+/** when it was not the first: what seals a half for a consistency point that runs alone is no host that waits. */
+const LEAST_COMMITS = 4;
 /** What is written and synced in one piece while logs commit: some commits' worth, so that big streams are not cut small. */
 const LEAST_PIECE_BYTES = 256 * 1024;
 const MOST_PIECE_BYTES = 4 * 1024 * 1024;
@@ -30,10 +32,16 @@ const TRANSFER_BYTES_PER_COMMITTED = 2;
 /** Commits up to this size may be written and synced without a hop to the thread pool (37 us saved per commit). */
 const SYNCHRONOUS_COMMIT_BYTES = 256 * 1024;
 /** A synchronous commit that took longer stalled everything else: the next ones go to the thread pool. */
-const LONG_STALL_MS = 5;
+const LONG_STALL_MS = 2;
 /** So many, doubled with each stall that follows soon, so that a device with a slow tail is soon left alone. */
 const LEAST_COMMITS_ASIDE = 1024;
 const MOST_COMMITS_ASIDE = 65536;
+/**
+ * So many after something else had the device: a transfer of ours, or whoever uses it while no log commits. Only a device
+ * that has just shown itself quick is waited for, since a flush behind other people's writes takes what those take.
+ */
+const COMMITS_AFTER_OTHERS = 64;
+const RECENT_MS = 100;
 
 class Device {
   /** Turns that are taken, those in a pause included. */
@@ -45,12 +53,14 @@ class Device {
   #lastCommitMs = Number.NEGATIVE_INFINITY;
   #committedBytes = 0;
   #usualCommitBytes = 0;
+  /** Commits that followed each other closely, the last one included. */
+  #commitsInRow = 0;
   #commitsAside = 0;
   #nextAside = LEAST_COMMITS_ASIDE;
 
   /** Hosts wait for this device now and then: logs were committed lately. */
   get committing(): boolean {
-    return performance.now() - this.#lastCommitMs < COMMITTING_MS;
+    return this.#commitsInRow >= LEAST_COMMITS && performance.now() - this.#lastCommitMs < COMMITTING_MS;
   }
 
   get pieceBytes(): number {
@@ -70,6 +80,7 @@ class Device {
         await run();
       } finally {
         this.#active--;
+        this.#commitsAside = Math.max(this.#commitsAside, COMMITS_AFTER_OTHERS);
       }
       if (bytes > 0 && this.committing) await this.#pause(performance.now() - startMs, untilCommitted);
     } finally {
@@ -85,7 +96,13 @@ class Device {
 
   /** A commit of so many bytes begins. True: it may be done synchronously, without stalling everything else. */
   beginCommit(bytes: number): boolean {
-    this.#lastCommitMs = performance.now();
+    const nowMs = performance.now();
+    this.#commitsInRow++;
+    if (nowMs - this.#lastCommitMs > RECENT_MS) {
+      this.#commitsInRow = 1;
+      this.#commitsAside = Math.max(this.#commitsAside, COMMITS_AFTER_OTHERS);
+    }
+    this.#lastCommitMs = nowMs;
     this.#committedBytes += bytes;
     this.#usualCommitBytes += (bytes - this.#usualCommitBytes) / 16;
     for (const pause of this.#pauses) if (pause.untilCommitted <= this.#committedBytes) pause.end();
