@@ -58,8 +58,8 @@ function Form({ view, onClose }: { view: LabSettingsView; onClose(): void }): Re
       })}
       fieldOf={(path) => path.replace(/^settings\./, '')}
       command={(values) => {
-        const pairs = changed(values).map((name) => ` ${name}=${text(values, name)}`);
-        return `lockstep lab set${pairs.length === 0 ? ' NAME=VALUE' : pairs.join('')}`;
+        const pairs = changed(values).map((name) => ` --set ${name}=${text(values, name)}`);
+        return `lockstep lab settings${pairs.join('')}`;
       }}
       onSubmit={async (input, requestId) => {
         queries.setQueryData(['lab', 'settings'], await rpc().lab.set({ ...input, requestId }));
