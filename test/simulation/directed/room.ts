@@ -53,7 +53,7 @@ export function syncTakenBack(): DirectedScenario {
   };
 }
 
-/** A strict mirror's destination has no room for a moment: it leaves the stream, and must get its entries into its image later. */
+/** A strict mirror's destination has no room for a moment: it waits in place with what it must get into its image, and both come together again without a start. */
 export function noRoomToLeave(): DirectedScenario {
   return {
     plan: smallLab({ volumes: [{ name: 'v0', policy: 'strict' }] }),
@@ -67,9 +67,12 @@ export function noRoomToLeave(): DirectedScenario {
       north.blame('full', campaign.world.nowMs + 3000);
       for (let block = 0; block < 64; block += 16) driver.begin(subject, 0, block, 4);
       driver.ask(east);
-      await driver.until('the destination cannot leave', () => campaign.world.marks.has('secondary/leave-again'));
+      await driver.until('the destination waits for room', () => north.server?.status().state.kind === 'suspended');
+      await driver.until('the source waits for its mirror', () => subject.status(0)?.imageState !== 'Synchronized' || subject.status(1)?.imageState !== 'Synchronized');
+      const { incarnation } = north;
       full.heal();
       await driver.synchronized(subject, 0);
+      if (north.incarnation !== incarnation) campaign.violate('the destination was started anew instead of going on');
       await driver.write(subject, 0, 0);
     },
   };

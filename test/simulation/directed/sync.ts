@@ -135,7 +135,7 @@ export function stagedWhileOthersWrite(): DirectedScenario {
       await driver.synchronized(subject, 0);
       await driver.act(subject, 0, 'fracture');
       for (let block = 0; block < BLOCKS; block += 4) await driver.write(subject, 0, block, 2);
-      driver.link(true, 30);
+      driver.link(true, 300);
       await driver.act(subject, 0, 'resync');
       await driver.until('the resync copies', () => (subject.status(0)?.resync?.regionsDone ?? 0) >= 1);
       while (subject.status(0)?.resync !== null) {
