@@ -123,10 +123,18 @@ describe('settings', () => {
       settings: { mirrorRecovery: 'manual', resyncBytesPerSecond: 5_000_000, peerWaitMs: 2_000 },
     });
     expect(lab.lab.settings.resyncBytesPerSecond).toBe(5_000_000);
-    await until('both sites meet again', async () =>
-      (await client.mirror.list()).every((mirror) => mirror.connection === 'connected'),
-    );
-    await client.mirror.create({ name: 'alone', source: 'alone', destination: 'alone-copy' });
+    // The cut of the test before may be noticed only now, in the middle of the call: R05 until both sites have met again.
+    const pair = { name: 'alone', source: 'alone', destination: 'alone-copy' };
+    let refused: string | null = 'R05';
+    await until('the relationship is accepted', async () => {
+      const created = client.mirror.create(pair);
+      refused = await created.then(
+        () => null,
+        async () => (await refusalOf(created)).code,
+      );
+      return refused !== 'R05';
+    });
+    expect(refused).toBeNull();
     expect(await client.mirror.show({ mirror: 'alone' })).toMatchObject({ recovery: 'manual', policy: 'availability' });
     await lab.close();
     lab = await open(directory.path, false);

@@ -129,7 +129,11 @@ describe('a server', () => {
       input: { server: 'north-1', confirm: 'north-1' },
     });
     await vi.waitFor(() => expect(screen.queryByRole('dialog')).toBeNull(), 15_000);
-    expect(await find('button', 'Power on')).toHaveProperty('ariaDisabled', 'false');
+    // The answer closes the sheet; that the server is down comes with the stream.
+    await vi.waitFor(
+      () => expect(screen.getByRole('button', { name: 'Power on' })).toHaveProperty('ariaDisabled', 'false'),
+      15_000,
+    );
   });
 
   test('what the engine refuses is shown as disabled with the reason', async () => {
