@@ -10,9 +10,10 @@ const FIRST_PAINT_KB = 350;
 const renderer = join(root, 'out', 'renderer');
 const assets = join(renderer, 'assets');
 
-/** Never fetched: XML namespaces, bases of relative URLs, and links printed in error messages of libraries. */
+/** Never fetched: XML namespaces, names of JSON Schema dialects, bases of relative URLs, and links printed in error messages of libraries. */
 const NOT_LOADED = [
   /^http:\/\/www\.w3\.org\//,
+  /^https?:\/\/json-schema\.org\/draft/,
   /^http:\/\/(localhost|orpc)\b/,
   /^https:\/\/github\.com\/ungap\/url-search-params/,
   /^https:\/\/reactflow\.dev(\/|$)/,
