@@ -148,7 +148,7 @@ test('axe finds nothing on a bad night either: a lost site, its sheets, what is 
   await expect(sheet.getByRole('button', { name: 'Reverse resync' })).toBeDisabled();
   await findsNothing(page, 'A sheet without an engine');
   await page.keyboard.press('Escape');
-  await expect(page.getByText(/The engine does not answer/)).toBeVisible();
+  await expect(page.getByText(/The engine does not answer\. Reconnecting/)).toBeVisible();
   await inBothThemes(page, 'What is old', async () => {
     for (const place of places) {
       await shell.goTo(place);

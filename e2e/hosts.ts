@@ -15,7 +15,7 @@ class Watch {
   constructor(page: Page, crashed: () => boolean) {
     page.on('pageerror', (error) => this.complaints.push(`error in the page: ${error.message}`));
     page.on('console', (message: ConsoleMessage) => {
-      const unreachable = crashed() && message.text().startsWith('WebSocket connection to');
+      const unreachable = crashed() && /^WebSocket connection to|net::ERR_CONNECTION_REFUSED/.test(message.text());
       if (message.type() === 'error' && !unreachable)
         this.complaints.push(`console: ${message.text()} ${message.location().url}`);
     });

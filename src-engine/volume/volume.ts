@@ -257,8 +257,8 @@ export class LoggedVolume {
 
   /** The server stops: nobody is admitted any more, whoever asks for it. Requests wait until `end` tells them. */
   stop(reason: string): void {
-    // Who may not read yet does not because the server stops.
-    this.setGate({ ...(this.gate.kind === 'held' ? this.gate : { kind: 'held' }), reason });
+    // Who may not read or write yet does not because the server stops: a closed volume (a mirror's copy) stays closed.
+    if (this.gate.kind !== 'closed') this.setGate({ ...(this.gate.kind === 'held' ? this.gate : { kind: 'held' }), reason });
     this.ending = 'held';
   }
 

@@ -22,7 +22,10 @@ export function Palette({ onClose }: { onClose(): void }): ReactElement {
   const found = matching(useCommands(), typed);
   const active = Math.min(at, found.length - 1);
   const current = useRef<HTMLLIElement>(null);
-  useEffect(() => current.current?.scrollIntoView?.({ block: 'nearest' }), [active]);
+  useEffect(() => {
+    // Newer browsers answer with a promise, which is no clean-up.
+    current.current?.scrollIntoView?.({ block: 'nearest' });
+  }, [active]);
   const run = (command: Command | undefined): void => {
     if (command === undefined) return;
     onClose();
