@@ -95,7 +95,7 @@ export async function watchingStalls<T>(work: () => Promise<T>): Promise<{ reado
   const timer = setInterval(look, TICK_MS);
   try {
     const result = await work();
-    // One more turn, so that a stall at the very end is seen.
+    // One more tick, not an event: a stall at the very end is seen by how late it comes.
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     look();
     return { result, longestMs, ownMs };

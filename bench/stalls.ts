@@ -17,6 +17,7 @@ export async function watched<T>(where: string, work: () => Promise<T>): Promise
 
 export async function stallFigure(): Promise<Figure | null> {
   if (seen.length === 0) return null;
+  // The thing measured is the loop at rest: there is nothing to wait for but time.
   const idle = await watchingStalls(() => new Promise((resolve) => setTimeout(resolve, 1000)));
   const judged = ({ longestMs, ownMs }: Stall): number => ownMs ?? longestMs;
   const worst = new Map<string, Stall>();

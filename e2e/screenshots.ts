@@ -126,6 +126,7 @@ const book: Record<string, Chapter> = {
     await p.place('Servers', 'servers');
     await p.page.getByRole('link', { name: 'north-1', exact: true }).click();
     await expect(p.shell.heading('north-1')).toBeVisible();
+    // The charts of the server fill.
     await p.page.waitForTimeout(15_000);
     await p.shoot('server', true);
     await p.page.getByRole('button', { name: 'Power off' }).click();
@@ -174,6 +175,7 @@ const book: Record<string, Chapter> = {
     await p.shell.createDemoLab();
     await expect(p.page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 120_000 });
     await p.cli('mirror', 'fracture', 'orders');
+    // Writes that the copy misses gather, so that the heat map has something to show.
     await p.page.waitForTimeout(15_000);
     await new Relationship(p.page, 'orders').open();
     await p.shoot('fractured', true);
@@ -181,6 +183,7 @@ const book: Record<string, Chapter> = {
     await p.cli('fault', 'inject', 'link-bandwidth', 'north-south', '--bandwidth', '1MiB');
     await p.cli('mirror', 'resync', 'orders', '--no-wait');
     await p.inState('orders', 'Synchronizing');
+    // Some way into the sync: rate and remaining time are shown only then.
     await p.page.waitForTimeout(3_000);
     await p.shoot('resync-running', true);
     await p.place('Overview', 'overview-resync', true);
@@ -191,6 +194,7 @@ const book: Record<string, Chapter> = {
   async disaster(p) {
     await p.shell.createDemoLab();
     await expect(p.page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 120_000 });
+    // A calm past before the loss, for the charts.
     await p.page.waitForTimeout(10_000);
     await p.cli('fault', 'inject', 'site-loss', 'north');
     await expect(
@@ -222,9 +226,11 @@ const book: Record<string, Chapter> = {
     await p.shell.createDemoLab();
     await expect(p.page.getByText('2 of 2 relationships synchronized')).toBeVisible({ timeout: 120_000 });
     await p.cli('fault', 'inject', 'link-cut', 'north-south');
+    // Time for the workload to write, not a condition: how much is of no matter.
     await p.page.waitForTimeout(8_000);
     // What north acknowledges alone now is what the other side will contradict.
     await p.cli('mirror', 'failover', 'orders', '--force');
+    // Time in which both sides write alone.
     await p.page.waitForTimeout(4_000);
     await p.cli('fault', 'clear', '--all');
     await p.inState('orders', 'Diverged');

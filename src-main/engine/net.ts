@@ -21,6 +21,7 @@ export function spreadNet(
     // One bug often brings others while the servers end.
     if (falling) return;
     falling = true;
+    // A deadline, raced against the orderly end below: the process ends even if the engine never answers.
     const patience = new Promise<void>((resolve) => setTimeout(resolve, ABANDON_WITHIN_MS).unref());
     const abandoned = engine.abandon(messageOf(error)).catch((later: unknown) => onBug(later, ['process', 'abandon']));
     void Promise.race([abandoned, patience]).then(() => exit(EXIT_BUG));

@@ -17,6 +17,7 @@ export function rpc(): Client {
   return current.client;
 }
 
+// Between attempts to reach a host that is away: nothing announces its return.
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Collects messages and hands them on in bundles, so that a burst costs one render. */
