@@ -6,6 +6,7 @@ export { Badge } from './Badge.tsx';
 export { Callout } from './Callout.tsx';
 export { CopyButton } from './CopyButton.tsx';
 export { DenseTable, type Column } from './DenseTable.tsx';
+export { HostCharts, marksOf } from './HostCharts.tsx';
 export { Icon, Logo, type IconName } from './Icon.tsx';
 export { EmptyState, Facts, Page, Panel, Stat, type Fact } from './layout.tsx';
 export { Meter } from './Meter.tsx';

@@ -7,14 +7,14 @@ import { useAlerts } from '../alerts/index.ts';
 import {
   Badge,
   EmptyState,
+  HostCharts,
   Icon,
   Page,
   Panel,
-  TimeSeries,
+  marksOf,
   protectionLook,
   units,
   type Loss,
-  type Mark,
   type Protection,
   type Tone,
 } from '../../shared/index.ts';
@@ -146,46 +146,8 @@ function Charts(): ReactElement {
   const { t } = useTranslation();
   const series = useSeries(WINDOW_SECONDS).data;
   if (series === undefined) return <p className="dim">{t('common.loading')}</p>;
-  const marks: Mark[] = series.marks.map((mark) => ({
-    at: mark.at,
-    label: mark.message,
-    tone: mark.kind.startsWith('fault') ? 'bad' : 'busy',
-  }));
-  // Without writes there is no latency: the figure of the last one would pass for one of now.
-  const whileWriting = (values: readonly (number | null)[]): (number | null)[] =>
-    values.map((value, index) => ((series.writesPerSecond[index] ?? 0) > 0 ? value : null));
-  const shared = { times: series.at, marks, windowMs: WINDOW_SECONDS * 1000 };
   return (
-    <div className={classes['charts']}>
-      <TimeSeries
-        {...shared}
-        title={t('overview.charts.iops')}
-        format={units.si}
-        series={[
-          { label: t('overview.charts.write'), colour: 'series-1', values: series.writesPerSecond },
-          { label: t('overview.charts.read'), colour: 'series-2', values: series.readsPerSecond },
-        ]}
-      />
-      <TimeSeries
-        {...shared}
-        title={t('overview.charts.throughput')}
-        binary
-        format={units.bytesPerSecond}
-        series={[
-          { label: t('overview.charts.write'), colour: 'series-1', values: series.writtenBytesPerSecond },
-          { label: t('overview.charts.read'), colour: 'series-2', values: series.readBytesPerSecond },
-        ]}
-      />
-      <TimeSeries
-        {...shared}
-        title={t('overview.charts.latency')}
-        format={units.durationMs}
-        series={[
-          { label: 'p50', colour: 'series-1', values: whileWriting(series.latencyP50Ms) },
-          { label: 'p99', colour: 'series-3', values: whileWriting(series.latencyP99Ms) },
-        ]}
-      />
-    </div>
+    <HostCharts series={series} marks={marksOf(series)} windowSeconds={WINDOW_SECONDS} className={classes['charts']} />
   );
 }
 
